@@ -1,0 +1,11 @@
+//! What the management node knows and decides.
+//!
+//! Rows of text tables are the truth ([`table`]); everything else is a view on them: nodes with
+//! their inherited values ([`model`]), the names a noderange means ([`noderange`]), what a command
+//! changes ([`change`]) or shows ([`query`]), what each service node holds ([`derive`]) and whether
+//! it has it yet ([`delivery`]).
+//!
+//! **Invariant**: this crate is pure: commands and snapshots in, changes and text out.
+#![forbid(unsafe_code)]
+
+pub mod table;

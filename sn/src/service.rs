@@ -1,0 +1,40 @@
+//! What every rack service is given and how it is run.
+//!
+//! A service is `pub async fn run(host: Host<View>) -> Result<(), BoxError>` in its own module. It
+//! binds its sockets, says in the log which, serves from the newest view, and returns when
+//! `host.stop` is cancelled. An error that only concerns one client never ends it.
+//!
+//! A view is built by `sn_proto::SERVICE::view::View::build(&Slice) -> Result<View, Vec<String>>`.
+//! All views of a slice are built before any service sees one of them (`sn::slice`); a service
+//! whose switch is off in the slice gets a view that answers nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+
+/// What a service is given.
+#[derive(Clone, Debug)]
+pub struct Host<V> {
+    /// What the administrator set.
+    pub config: Arc<Config>,
+    /// The newest view. `borrow_and_update` for a packet, `changed` to act on a switch.
+    pub view: watch::Receiver<Arc<V>>,
+    /// Cancelled when the daemon stops.
+    pub stop: CancellationToken,
+}
+
+impl<V> Host<V> {
+    /// The newest view.
+    pub fn view(&self) -> Arc<V> {
+        Arc::clone(&self.view.borrow())
+    }
+
+    /// A folder of this service below the daemon's.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.config.dir.join(name)
+    }
+}
