@@ -50,6 +50,7 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Opening;
     use crate::wire::agent::{FromAgent, ToAgent};
     use crate::wire::join::{JoinAnswer, JoinRequest};
     use crate::wire::operator::{Reply, Request};
@@ -74,6 +75,7 @@ mod tests {
 
         #[test]
         fn bytes_from_anywhere_never_panic(body: Vec<u8>) {
+            let _ = decode::<Opening>(&body);
             let _ = decode::<FromSn>(&body);
             let _ = decode::<ToSn>(&body);
             let _ = decode::<FromAgent>(&body);

@@ -9,9 +9,14 @@
 //! | [`content`] | who needs a file and who has it | who needs it |
 //! | [`operator`] | an operator's command and the management node | the command |
 //!
+//! A member may open several streams on one link; the first frame of each is an [`Opening`], which
+//! says what the stream is for.
+//!
 //! Every message is a frame ([`frame`]): a length, then `postcard`. Enums are only appended to,
 //! and the first message of each link carries [`PROTOCOL`]: a side that reads a higher number
 //! than its own answers with its own, and both speak the lower (N reads N−1).
+
+use serde::{Deserialize, Serialize};
 
 pub mod agent;
 pub mod content;
@@ -37,3 +42,16 @@ pub const SN_PORT: u16 = 7701;
 
 /// The longest list of nodes, names or lines in one message. Longer ones are sent in parts.
 pub const MAX_LIST: usize = 4096;
+
+/// The first frame of every stream that a member opens: what the stream is for. Strangers who join
+/// send none; there, [`ALPN_JOIN`] says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Opening {
+    /// The one conversation of this link, in the messages of whom it is between: [`push`],
+    /// [`agent`] or [`peer`]. A second one on a link ends the first.
+    Control,
+    /// One file; [`content::Fetched`] answers.
+    Fetch(content::Fetch),
+    /// One command of an operator; [`operator::Reply`]s answer.
+    Command(operator::Request),
+}
