@@ -13,9 +13,10 @@ mod digest;
 mod entry;
 mod node;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
 
 pub use self::digest::Sum;
@@ -84,9 +85,11 @@ pub enum EntryError {
 }
 
 /// What one service node holds or shall hold.
+///
+/// Cloning costs nothing (persistent map), and [`Slice::delta_to`] costs what differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slice {
-    records: BTreeMap<Key, Record>,
+    records: OrdMap<Key, Arc<Record>>,
     sum: Sum,
 }
 
@@ -123,7 +126,7 @@ impl Slice {
     fn put_record(&mut self, record: Record) {
         let key = record.entry.key();
         self.sum.add(&record.hash);
-        if let Some(old) = self.records.insert(key, record) {
+        if let Some(old) = self.records.insert(key, Arc::new(record)) {
             self.sum.remove(&old.hash);
         }
     }
@@ -154,17 +157,17 @@ impl Slice {
 
     /// The entry under `key`.
     pub fn entry(&self, key: &Key) -> Option<&Entry> {
-        self.records.get(key).map(Record::entry)
+        self.records.get(key).map(|record| record.entry())
     }
 
     /// All records in the order of their keys.
     pub fn records(&self) -> impl Iterator<Item = (&Key, &Record)> {
-        self.records.iter()
+        self.records.iter().map(|(key, record)| (key, record.as_ref()))
     }
 
     /// All entries in the order of their keys.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.records.values().map(Record::entry)
+        self.records.values().map(|record| record.entry())
     }
 
     /// The nodes of the slice, in the order of their names.
@@ -193,14 +196,16 @@ impl Slice {
 
     /// What turns this slice into `newer`.
     pub fn delta_to(&self, newer: &Self) -> Delta {
-        let put = newer
-            .records
-            .iter()
-            .filter(|(key, record)| self.records.get(key).is_none_or(|old| old.hash != record.hash))
-            .map(|(key, record)| Encoded { key: key.clone(), bytes: Arc::clone(&record.bytes) })
-            .collect();
-        let delete = self.records.keys().filter(|key| !newer.records.contains_key(key)).cloned().collect();
-        Delta { put, delete }
+        let mut delta = Delta::default();
+        for item in self.records.diff(&newer.records) {
+            match item {
+                DiffItem::Add(key, record) | DiffItem::Update { new: (key, record), .. } => {
+                    delta.put.push(Encoded { key: key.clone(), bytes: Arc::clone(&record.bytes) });
+                }
+                DiffItem::Remove(key, _) => delta.delete.push(key.clone()),
+            }
+        }
+        delta
     }
 
     /// Applies a delta. The caller compares the digest afterwards.
