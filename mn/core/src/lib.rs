@@ -8,4 +8,5 @@
 //! **Invariant**: this crate is pure: commands and snapshots in, changes and text out.
 #![forbid(unsafe_code)]
 
+pub mod delivery;
 pub mod table;
