@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod boot;
 pub mod dhcp;
 pub mod dns;
 pub mod export;
