@@ -1,22 +1,26 @@
 //! Rows of text: the one form in which the management node keeps what it knows.
 //!
-//! Tables and columns are xCAT's (`reference/xcat-cli.md` §2.2), each described once in the
-//! registry ([`schema`]), plus a few of Drover's own for what xCAT has no table for (moves,
+//! Tables and columns are xCAT's, each described once in the registry ([`schema`], and
+//! [`attribute`] for what the definition commands call them), plus a few of Drover's own for what xCAT has no table for (moves,
 //! ownership epochs, files, tokens). All of them change by [`Edit`]s alone, so that history, undo,
 //! `--at` and the store know one thing.
 //!
 //! A [`Tables`] is a snapshot: cloning it costs nothing, and changing the clone leaves the
 //! original as it was (persistent maps).
 
+pub mod attribute;
+pub mod nearest;
+mod row;
 pub mod schema;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
+pub use self::attribute::Attribute;
+pub use self::row::{Cells, Row};
 pub use self::schema::{Column, Table, TableId};
 
 /// The key columns of a row, joined by [`RowKey::SEPARATOR`] where there are several.
@@ -68,55 +72,6 @@ impl std::borrow::Borrow<str> for RowKey {
     }
 }
 
-/// A row: its set columns, key columns included. An empty value is "not set" and is not kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
-    cells: BTreeMap<Arc<str>, Arc<str>>,
-}
-
-impl Row {
-    /// The row with nothing set.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The value of a column; none where it is not set.
-    pub fn cell(&self, column: &str) -> Option<&str> {
-        self.cells.get(column).map(AsRef::as_ref)
-    }
-
-    /// The same row with a column set, or unset by an empty value.
-    #[must_use]
-    pub fn with(mut self, column: &str, value: &str) -> Self {
-        self.put(column, value);
-        self
-    }
-
-    /// Sets a column, or unsets it by an empty value.
-    pub fn put(&mut self, column: &str, value: &str) {
-        if value.is_empty() {
-            self.cells.remove(column);
-        } else {
-            self.cells.insert(column.into(), value.into());
-        }
-    }
-
-    /// The set columns, in the order of their names.
-    pub fn cells(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.cells.iter().map(|(column, value)| (column.as_ref(), value.as_ref()))
-    }
-
-    /// Whether nothing is set.
-    pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
-    }
-
-    /// Whether the row counts (`disable` is not set, or says no).
-    pub fn is_live(&self) -> bool {
-        self.cell("disable").is_none_or(|value| matches!(value.to_ascii_lowercase().as_str(), "0" | "no"))
-    }
-}
-
 /// One row before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edit {
@@ -142,7 +97,7 @@ impl Edit {
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     /// By table; a table without rows may be absent.
-    tables: OrdMap<TableId, OrdMap<RowKey, Arc<Row>>>,
+    tables: OrdMap<TableId, OrdMap<RowKey, Row>>,
 }
 
 impl Tables {
@@ -152,12 +107,12 @@ impl Tables {
     }
 
     /// A row.
-    pub fn row(&self, table: TableId, key: &str) -> Option<&Arc<Row>> {
+    pub fn row(&self, table: TableId, key: &str) -> Option<&Row> {
         self.tables.get(&table)?.get(key)
     }
 
     /// The rows of a table in the order of their keys.
-    pub fn rows(&self, table: TableId) -> impl Iterator<Item = (&RowKey, &Arc<Row>)> {
+    pub fn rows(&self, table: TableId) -> impl Iterator<Item = (&RowKey, &Row)> {
         self.tables.get(&table).into_iter().flat_map(OrdMap::iter)
     }
 
@@ -166,17 +121,67 @@ impl Tables {
         self.tables.get(&table).map_or(0, OrdMap::len)
     }
 
+    /// The tables that have a row or had one.
+    pub fn ids(&self) -> impl Iterator<Item = TableId> {
+        self.tables.keys().copied()
+    }
+
     /// Puts a row as it was loaded from the store.
     pub fn load(&mut self, table: TableId, key: RowKey, row: Row) {
-        self.tables.entry(table).or_default().insert(key, Arc::new(row));
+        let key = self.shared(key);
+        self.tables.entry(table).or_default().insert(key, row);
     }
 
     /// Carries out an edit. What was there before is the planner's to have looked at.
     pub fn apply(&mut self, edit: &Edit) {
-        let rows = self.tables.entry(edit.table).or_default();
         match &edit.after {
-            Some(row) => rows.insert(edit.key.clone(), Arc::new(row.clone())),
-            None => rows.remove(&edit.key),
-        };
+            Some(row) => self.load(edit.table, edit.key.clone(), row.clone()),
+            None => {
+                if let Some(rows) = self.tables.get_mut(&edit.table) {
+                    rows.remove(&edit.key);
+                }
+            }
+        }
+    }
+
+    /// The same key, in the memory of a table that has it already: a node is in some seven tables,
+    /// and its name need be kept once.
+    fn shared(&self, key: RowKey) -> RowKey {
+        let known = [schema::NODELIST, schema::HOSTS, schema::MAC]
+            .into_iter()
+            .find_map(|table| self.tables.get(&table)?.get_key_value(&key));
+        known.map_or(key, |(known, _)| known.clone())
+    }
+}
+
+impl Row {
+    /// The key of the row in a table: what its key columns hold, in the registry's order.
+    pub fn key(&self, table: TableId) -> RowKey {
+        RowKey::of(table.table().key.iter().map(|column| self.cell(column).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_and_its_inverse_leave_the_tables_as_they_were() {
+        let row = Row::new().with("node", "n1").with("mac", "52:54:00:00:00:01");
+        let edit =
+            Edit { table: schema::MAC, key: row.key(schema::MAC), before: None, after: Some(row.clone()) };
+        let mut tables = Tables::new();
+        let before = tables.clone();
+        tables.apply(&edit);
+        assert_eq!((tables.row(schema::MAC, "n1"), before.row(schema::MAC, "n1")), (Some(&row), None));
+        tables.apply(&edit.inverse());
+        assert_eq!((tables.row(schema::MAC, "n1"), tables.count(schema::MAC)), (None, 0));
+    }
+
+    #[test]
+    fn a_key_of_several_columns_is_in_the_order_of_the_registry() {
+        let row = Row::new().with("mask", "255.0.0.0").with("net", "10.0.0.0").with("netname", "mgt");
+        let key = row.key(schema::NETWORKS);
+        assert!(key.parts().eq(["10.0.0.0", "255.0.0.0"]) && key.to_string() == "10.0.0.0,255.0.0.0");
     }
 }

@@ -1,13 +1,17 @@
 //! The registry of tables and columns.
+//!
+//! It is read once from `tables.txt`, which is compiled in, so that there is one list to read and
+//! to change; a test holds that every line of it was understood. What the definition commands call
+//! a column is [`super::attribute`]'s.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A table of the registry. Stored and sent by name, so that the registry may grow and be sorted.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TableId(u16);
+/// A table of the registry. Stored and sent by name, so that the registry may grow.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(&'static str);
 
 /// What the registry says of a table.
 #[derive(Debug)]
@@ -15,15 +19,17 @@ pub struct Table {
     /// Its name.
     pub name: &'static str,
     /// Its columns, in the order of a dump.
-    pub columns: &'static [Column],
+    pub columns: Vec<Column>,
     /// The names of its key columns.
-    pub key: &'static [&'static str],
+    pub key: Vec<&'static str>,
     /// What it is for.
     pub doc: &'static str,
+    /// Whether it is Drover's own: xCAT has no such table, and no dump for xCAT may hold it.
+    pub own: bool,
 }
 
 /// What the registry says of a column.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// Its name.
     pub name: &'static str,
@@ -37,7 +43,31 @@ pub struct Column {
 pub struct NoTable(pub String);
 
 /// All tables, sorted by name.
-pub static TABLES: &[Table] = &[];
+pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| parse(include_str!("tables.txt")));
+
+/// Stands for a table that is not in the registry; no [`TableId`] names one (a test holds that the
+/// constants do not), so nothing ever shows it.
+static NONE: Table = Table { name: "", columns: Vec::new(), key: Vec::new(), doc: "", own: true };
+
+macro_rules! tables {
+    ($($constant:ident $name:literal)*) => {
+        $(
+            #[doc = concat!("The table `", $name, "`.")]
+            pub const $constant: TableId = TableId($name);
+        )*
+        #[cfg(test)]
+        const CONSTANTS: &[TableId] = &[$($constant),*];
+    };
+}
+
+tables! {
+    AGENT "agent" BOOTPARAMS "bootparams" CHAIN "chain" FILE "file" HOSTS "hosts" JOINTOKEN "jointoken"
+    LINUXIMAGE "linuximage" MAC "mac" MEMBER "member" MOVE "move" MOVENODE "movenode" NETWORKS "networks"
+    NICS "nics" NODEGROUP "nodegroup" NODEHM "nodehm" NODELIST "nodelist" NODERES "noderes"
+    NODETYPE "nodetype" OSIMAGE "osimage" OWNERSHIP "ownership" PASSWD "passwd" POLICY "policy"
+    POSTSCRIPTS "postscripts" PRESCRIPTS "prescripts" ROUTES "routes" SERVICENODE "servicenode"
+    SITE "site" SNADDRESS "snaddress"
+}
 
 impl TableId {
     /// The table of this name.
@@ -45,38 +75,158 @@ impl TableId {
     /// # Errors
     /// When there is none.
     pub fn named(name: &str) -> Result<Self, NoTable> {
-        let at = TABLES.binary_search_by(|table| table.name.cmp(name)).map_err(|_| NoTable(name.to_owned()))?;
-        u16::try_from(at).map(Self).map_err(|_| NoTable(name.to_owned()))
+        find(name).map(|table| Self(table.name)).ok_or_else(|| NoTable(name.to_owned()))
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        self.0
     }
 
     /// What the registry says of it.
     pub fn table(self) -> &'static Table {
-        // Only `named` makes a `TableId`, so the index is one of the registry.
-        &TABLES[usize::from(self.0)]
+        find(self.0).unwrap_or(&NONE)
     }
 }
 
-impl TryFrom<String> for TableId {
-    type Error = NoTable;
-    fn try_from(name: String) -> Result<Self, NoTable> {
-        Self::named(&name)
+impl Table {
+    /// How edits and queries name it.
+    pub const fn id(&self) -> TableId {
+        TableId(self.name)
+    }
+
+    /// A column; none where it has no such column.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether its rows belong to nodes, so that the rows of groups are inherited.
+    ///
+    /// `nodelist` says which nodes and groups there are; nothing of it is inherited. Tables whose
+    /// column `node` is not the first of the key (logs) or that are Drover's own are not of nodes.
+    pub fn is_inherited(&self) -> bool {
+        !self.own && self.name != NODELIST.0 && self.key.first() == Some(&"node")
     }
 }
 
-impl From<TableId> for String {
-    fn from(id: TableId) -> Self {
-        id.table().name.to_owned()
+fn find(name: &str) -> Option<&'static Table> {
+    let tables: &'static [Table] = &TABLES;
+    tables.get(tables.binary_search_by(|table| table.name.cmp(name)).ok()?)
+}
+
+/// Reads the registry. A line that says nothing is left out here and found by the test.
+fn parse(text: &'static str) -> Vec<Table> {
+    let mut common: Vec<Column> = Vec::new();
+    let mut tables: Vec<Table> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(column) = line.strip_prefix("  ") {
+            let (name, doc) = column.split_once(' ').unwrap_or((column, ""));
+            let mut column = Column { name, doc: doc.trim() };
+            let Some(table) = tables.last_mut() else {
+                common.push(column);
+                continue;
+            };
+            if column.doc.is_empty() {
+                column.doc = common.iter().find(|c| c.name == name).map_or("", |c| c.doc);
+            }
+            table.columns.push(column);
+        } else if let [kind @ ("table" | "own"), name, key, doc] =
+            line.splitn(4, ' ').collect::<Vec<_>>().as_slice()
+        {
+            let (key, own) = (key.split(',').collect(), *kind == "own");
+            tables.push(Table { name, columns: Vec::new(), key, doc, own });
+        }
+    }
+    for table in &mut tables {
+        if !table.own && table.column("disable").is_none() {
+            table.columns.extend(common.iter().filter(|c| matches!(c.name, "comments" | "disable")));
+        }
+    }
+    tables.sort_by_key(|table| table.name);
+    tables
+}
+
+// By hand, as the derived form takes a `&'static str` to be lent by the bytes it is read from.
+impl Serialize for TableId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TableId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::named(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+impl std::str::FromStr for TableId {
+    type Err = NoTable;
+    fn from_str(name: &str) -> Result<Self, NoTable> {
+        Self::named(name)
     }
 }
 
 impl fmt::Display for TableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.table().name)
+        f.pad(self.0)
     }
 }
 
 impl fmt::Debug for TableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        f.write_str(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_registry_was_understood() {
+        let text = include_str!("tables.txt");
+        let heads = text.lines().filter(|l| l.starts_with("table ") || l.starts_with("own ")).count();
+        assert_eq!((heads, TABLES.len()), (81, 81));
+        for table in TABLES.iter() {
+            assert!(!table.doc.is_empty(), "{} has no text", table.name);
+            for key in &table.key {
+                assert!(table.column(key).is_some(), "{} has no column {key}", table.name);
+            }
+            for column in &table.columns {
+                assert!(!column.doc.is_empty(), "{}.{} has no text", table.name, column.name);
+                let same = table.columns.iter().filter(|c| c.name == column.name).count();
+                assert_eq!(same, 1, "{}.{} is there twice", table.name, column.name);
+            }
+        }
+        assert!(TABLES.windows(2).all(|pair| pair[0].name < pair[1].name));
+        assert_eq!(TABLES.iter().filter(|table| !table.own).count(), 73, "xCAT has 73 tables");
+    }
+
+    #[test]
+    fn every_constant_names_a_table() {
+        for id in CONSTANTS {
+            assert_eq!(id.table().name, id.name());
+        }
+    }
+
+    #[test]
+    fn a_dump_of_networks_starts_with_the_name_though_the_key_is_the_address() {
+        let table = NETWORKS.table();
+        assert_eq!(table.key, ["net", "mask"]);
+        assert!(table.columns.iter().map(|c| c.name).take(3).eq(["netname", "net", "mask"]));
+        assert!(table.columns.iter().rev().map(|c| c.name).take(2).eq(["disable", "comments"]));
+    }
+
+    #[test]
+    fn the_nodes_themselves_inherit_nothing() {
+        assert!(NODERES.table().is_inherited() && POSTSCRIPTS.table().is_inherited());
+        assert!(!NODELIST.table().is_inherited() && !SITE.table().is_inherited());
+        assert!(!OWNERSHIP.table().is_inherited(), "an epoch is the node's own");
+    }
+
+    #[test]
+    fn a_table_that_is_not_there_is_refused_by_name() {
+        assert_eq!(TableId::named("nosuch").unwrap_err().to_string(), "there is no table \"nosuch\"");
+        assert_eq!(TableId::named("mac"), Ok(MAC));
     }
 }
