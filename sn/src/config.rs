@@ -1,7 +1,16 @@
 //! What an administrator may set on a service node. Everything has a default; no file is needed.
+//!
+//! A setting is taken from the command line, else from the environment ([`crate::cli`]), else from
+//! `DIR/sn.toml` ([`file`]), else from here. The value is checked where it becomes a [`Config`].
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+pub mod file;
+
+/// The folder with all state, unless it is moved.
+pub const DEFAULT_DIR: &str = "/var/lib/drover/sn";
 
 /// The checked configuration that the program uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +23,24 @@ pub struct Config {
     pub ports: Ports,
     /// How NFS exports reach a server.
     pub nfs: NfsBackend,
+    /// How long a start waits for the word of the pool and of the management node before it
+    /// answers for nodes that it may have lost meanwhile.
+    pub pool_wait: Duration,
+}
+
+impl Config {
+    /// The configuration of a service node whose state is in `dir`, with every default.
+    pub fn new(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            bind: Ipv4Addr::UNSPECIFIED,
+            ports: Ports::default(),
+            nfs: NfsBackend::Detect,
+            // On a rack's network an answer takes some milliseconds; a second covers a busy peer
+            // and still restarts faster than a client retries.
+            pool_wait: Duration::from_secs(1),
+        }
+    }
 }
 
 /// The ports of the services. 0 binds any free one, which the log then names.
