@@ -1,2 +1,32 @@
-//! Under construction.
+//! Whole clusters on one machine: the harness of the rehearsal and of the system tests.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`sandbox`] | user, mount, pid and network namespaces of our own; nothing outlives them |
+//! | [`net`] | hosts as network namespaces, joined by a bridge |
+//! | [`process`] | daemons and commands inside a host |
+//! | [`programs`], [`packages`] | our programs, and the clients that nobody here wrote |
+//! | [`client`] | one question of one real client, and its answer |
+//! | [`cluster`] | a management node, service nodes and compute nodes |
+//! | [`story`] | checks with names and times, told on a terminal or as JSON |
+//! | [`wait`] | until a condition holds, with a long limit |
+//!
+//! **Invariant**: traffic stays on loopback and in namespaces made here.
 #![forbid(unsafe_code)]
+#![expect(clippy::disallowed_methods, reason = "tests run on the machine's own clock and threads")]
+
+pub mod client;
+pub mod cluster;
+pub mod net;
+pub mod packages;
+pub mod process;
+pub mod programs;
+pub mod rehearsal;
+pub mod sandbox;
+pub mod story;
+pub mod wait;
+
+/// What goes wrong in a harness: said once, for a person.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+/// The result of a step of the harness.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,55 @@
+//! Our own programs: found beside this one, or built.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Result;
+
+/// The names of the three programs, which are their crates' names too.
+const NAMES: [&str; 3] = ["mn", "sn", "node-agent"];
+
+/// Where the programs are.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// The programs of the same build as this one; built now, where cargo runs us.
+    ///
+    /// # Errors
+    /// When they are not there and cannot be built.
+    pub fn find() -> Result<Self> {
+        let here = std::env::current_exe()?;
+        let folder = here.ancestors().skip(1).find(|dir| dir.file_name().is_some_and(|name| name != "deps"));
+        let folder = folder.ok_or("this program lies in no folder")?.to_owned();
+        let programs = Self { folder };
+        if NAMES.iter().any(|name| !programs.path(name).is_file()) {
+            return Err("mn, sn and node-agent are not built; try: cargo build --release".into());
+        }
+        Ok(programs)
+    }
+
+    /// Builds them in the profile of this program, if cargo started it.
+    ///
+    /// # Errors
+    /// When the build fails.
+    pub fn build() -> Result<()> {
+        let Some(cargo) = std::env::var_os("CARGO") else { return Ok(()) };
+        let here = std::env::current_exe()?;
+        let release = here.ancestors().any(|dir| dir.file_name().is_some_and(|name| name == "release"));
+        let mut command = Command::new(cargo);
+        command.arg("build").args(NAMES.iter().flat_map(|name| ["-p", name]));
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
+        if release {
+            command.arg("--release");
+        }
+        let status = command.status()?;
+        if status.success() { Ok(()) } else { Err("the build of mn, sn and node-agent failed".into()) }
+    }
+
+    /// The path of a program.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}

@@ -1,0 +1,81 @@
+//! Namespaces of our own, entered before anything else happens.
+//!
+//! The program becomes `unshare(1)`, which runs it again as the first process of a new pid
+//! namespace, root in a new user namespace, with mounts and a network of its own. Killing either
+//! of the two, even with SIGKILL, ends every process inside, and with them go all links, addresses,
+//! mounts and files (the work folder is a tmpfs that only the sandbox sees). No right is needed
+//! beyond making unprivileged user namespaces.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::mount::{MsFlags, mount};
+
+use crate::Result;
+
+/// Set inside, to the name of the sandbox.
+const MARK: &str = "DROVER_SANDBOX";
+
+/// Where everything of a sandbox lives: a tmpfs.
+pub fn work() -> PathBuf {
+    PathBuf::from("/run/drover")
+}
+
+/// Whether this process is inside.
+pub fn inside() -> bool {
+    std::env::var_os(MARK).is_some()
+}
+
+fn unshare(name: &str, program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "--pid", "--net", "--uts", "--ipc"]);
+    command.args(["--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--"]);
+    command.arg(program).env(MARK, name);
+    command
+}
+
+/// Goes on inside a sandbox: returns there, and nowhere else.
+///
+/// # Errors
+/// When namespaces cannot be made here; the text says what to try.
+pub fn enter(name: &str) -> Result<()> {
+    if inside() {
+        return furnish();
+    }
+    let program = std::env::current_exe()?;
+    let error = unshare(name, &program).args(std::env::args_os().skip(1)).exec();
+    Err(format!("cannot run unshare(1), of the package util-linux: {error}").into())
+}
+
+/// Runs the body of the test `name` in a sandbox of its own.
+///
+/// Outside, the test program is run again for this one test; inside, `body` runs.
+///
+/// # Panics
+/// When the test fails: this is for tests alone.
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+pub fn test(name: &str, body: impl FnOnce() -> Result<()>) {
+    let outcome = if inside() { furnish().and_then(|()| body()) } else { again(name) };
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+fn again(name: &str) -> Result<()> {
+    let status = unshare(name, &std::env::current_exe()?).args(["--exact", name, "--nocapture"]).status()?;
+    if status.success() { Ok(()) } else { Err(format!("in its sandbox, {name} ended with {status}").into()) }
+}
+
+/// The mounts that a sandbox starts with.
+fn furnish() -> Result<()> {
+    let none: Option<&str> = None;
+    let tmpfs = |at: &str| mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some("mode=755"));
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    tmpfs("/run")?;
+    std::fs::create_dir_all("/run/netns")?;
+    std::fs::create_dir_all("/run/lock")?;
+    std::fs::create_dir_all(work())?;
+    let up = Command::new("ip").args(["link", "set", "lo", "up"]).status()?;
+    if up.success() { Ok(()) } else { Err("ip(8) cannot bring up the sandbox's loopback".into()) }
+}

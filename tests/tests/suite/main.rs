@@ -1,0 +1,5 @@
+//! All system tests, in one program: each in a sandbox of its own.
+#![forbid(unsafe_code)]
+#![expect(clippy::disallowed_methods, reason = "tests run on the machine's own clock")]
+
+mod harness;
