@@ -57,8 +57,13 @@ pub(super) fn member_client(identity: &Identity) -> Result<QuicClientConfig, Err
 
 /// For a stranger who knows its authority's fingerprint.
 pub(super) fn stranger_client(authority: [u8; 32]) -> Result<QuicClientConfig, Error> {
+    stranger_client_for(authority, ALPN_JOIN)
+}
+
+/// The same, for any protocol: tests speak wrong ones.
+pub(super) fn stranger_client_for(authority: [u8; 32], alpn: &[u8]) -> Result<QuicClientConfig, Error> {
     let mut config = client_builder(Pin::Fingerprint(authority))?.with_no_client_auth();
-    config.alpn_protocols = vec![ALPN_JOIN.to_vec()];
+    config.alpn_protocols = vec![alpn.to_vec()];
     finish_client(config)
 }
 
