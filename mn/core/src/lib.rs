@@ -10,3 +10,4 @@
 
 pub mod delivery;
 pub mod table;
+pub mod template;
