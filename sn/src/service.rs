@@ -33,6 +33,15 @@ impl<V> Host<V> {
         Arc::clone(&self.view.borrow())
     }
 
+    /// Waits until the newest view is as wanted; says `false` when the daemon stops first.
+    pub async fn until(&mut self, wanted: impl Fn(&V) -> bool) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            // No more views come when the daemon is ending.
+            seen = self.view.wait_for(|view| wanted(view)) => seen.is_ok(),
+        }
+    }
+
     /// A folder of this service below the daemon's.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.config.dir.join(name)
