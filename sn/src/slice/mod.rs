@@ -1,1 +1,49 @@
-//! Under construction.
+//! The slice of this service node: on disk ([`store`]), checked and switched to ([`keeper`]), and as
+//! the services see it ([`views`]). What may be applied is decided in `sn_proto::inbox`, who is
+//! silent in `sn_proto::peer`.
+//!
+//! **Invariants**
+//! - Nothing is served that is not on disk; a slice is on disk whole or not at all.
+//! - All services switch together, to views that were all built before.
+
+pub mod keeper;
+pub mod reports;
+pub mod store;
+pub mod views;
+
+use std::sync::Arc;
+
+use common::id::NodeName;
+use common::slice::{Entry, Key, Node, Role, Slice, Stamp};
+
+/// What is served now.
+#[derive(Clone, Debug, Default)]
+pub struct Serving {
+    /// Which slice; none before the first.
+    pub stamp: Option<Stamp>,
+    /// The slice as the management node made it.
+    pub slice: Arc<Slice>,
+    /// The slice as the services see it: what was lost to a higher epoch is a backup's.
+    pub effective: Arc<Slice>,
+}
+
+impl Serving {
+    /// The node as the management node made it.
+    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+        match self.slice.entry(&Key::Node(name.clone())) {
+            Some(Entry::Node(node)) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// How many nodes it answers for as owner.
+    pub fn owned(&self) -> usize {
+        self.effective.nodes().filter(|node| node.role == Role::Owner).count()
+    }
+
+    /// How many nodes its slice gives it and a higher epoch took away.
+    pub fn silenced(&self) -> usize {
+        let owned = self.slice.nodes().filter(|node| node.role == Role::Owner).count();
+        owned.saturating_sub(self.owned())
+    }
+}
