@@ -1,0 +1,321 @@
+//! The one writer, and the snapshots that everyone reads.
+//!
+//! A [`Book`] is the handle. [`Book::read`] gives the newest committed model and never waits.
+//! [`Book::change`] hands a planner to the [`Writer`], which runs it on the newest model (so no plan
+//! is ever stale), commits what has queued up as one group, publishes the model, and only then
+//! answers: what was answered is on the disk, and whoever reads sees it.
+//!
+//! Each recorded command is a revision, a refused one too (with no edits and its reason as the
+//! note), so that one sequence tells who did or tried what. Reads are not recorded: they would wait
+//! for the disk.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use common::id::{Revision, SnName};
+use mn_core::change::{Change, Draft};
+use mn_core::model::Model;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::{Commit, Cursor, History, Issued, Loaded, Store, StoreError};
+
+/// How many requests may wait for the writer. Each is a boxed planner of a few hundred bytes; who
+/// comes later waits in `send`, which is the back-pressure.
+const QUEUE: usize = 1024;
+
+/// How many edits a group may gather before it is committed, so that one group stays a few
+/// megabytes.
+const GROUP_EDITS: usize = 20_000;
+
+/// Who asks for a change, and with which words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct By {
+    /// `root`, a user's name, or `mn` for the daemon itself.
+    pub author: String,
+    /// The command as typed; for the daemon itself what it was doing.
+    pub words: Vec<String>,
+}
+
+impl By {
+    /// The daemon itself, doing this.
+    pub fn daemon(doing: &str) -> Self {
+        Self { author: "mn".to_owned(), words: vec![doing.to_owned()] }
+    }
+}
+
+/// What a planner hands to the writer.
+#[derive(Debug)]
+pub struct Planned<T> {
+    /// What to commit.
+    pub change: Option<Change>,
+    /// For the history: the reason of a refusal, the name of a step.
+    pub note: String,
+    /// Record the command even where it changes nothing.
+    pub record: bool,
+    /// How far a service node's reports are stored with it.
+    pub cursor: Option<(SnName, Cursor)>,
+    /// For the asker, once the rest is on the disk.
+    pub value: T,
+}
+
+impl<T> Planned<T> {
+    /// A change without more, recorded where it changes something.
+    pub const fn new(change: Option<Change>, value: T) -> Self {
+        Self { change, note: String::new(), record: false, cursor: None, value }
+    }
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed<T> {
+    /// Its revision; none where nothing was recorded.
+    pub revision: Option<Revision>,
+    /// What the planner said.
+    pub value: T,
+}
+
+/// Why a change was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BookError {
+    /// The daemon stops, or the store failed. The change may or may not be on the disk; the history
+    /// tells when the daemon is back.
+    #[error("the management node is stopping; whether this was done shows in its history")]
+    Stopped,
+    /// The planner panicked. Nothing was changed.
+    #[error("planning this failed by a bug of ours, and nothing was changed; the log has more")]
+    Bug,
+}
+
+type Finish = Box<dyn FnOnce(Option<Revision>) + Send>;
+type Plan = Box<dyn FnOnce(&Model) -> (Option<Commit>, Finish) + Send>;
+
+enum Request {
+    Change { plan: Plan },
+    Issue { generations: BTreeMap<SnName, Issued>, done: oneshot::Sender<()> },
+}
+
+/// The handle of readers and of those who ask for changes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Book {
+    model: Arc<ArcSwap<Model>>,
+    requests: mpsc::Sender<Request>,
+    revisions: watch::Receiver<Revision>,
+    history: History,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Change { .. } => "Change",
+            Self::Issue { .. } => "Issue",
+        })
+    }
+}
+
+/// The writer: owns the store. [`Writer::run`] it under the supervisor.
+#[derive(Debug)]
+pub struct Writer {
+    store: Store,
+    model: Arc<ArcSwap<Model>>,
+    requests: mpsc::Receiver<Request>,
+    revisions: watch::Sender<Revision>,
+}
+
+/// The numbers that a store keeps beside the rows, as they were when it was opened.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    /// The generation of each service node's slice.
+    pub generations: BTreeMap<SnName, Issued>,
+    /// How far each service node's reports are stored.
+    pub cursors: BTreeMap<SnName, Cursor>,
+}
+
+/// Opens the store in `dir`: the handle, the writer that is to be run, and the numbers.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn open(dir: &Path) -> Result<(Book, Writer, Numbers), StoreError> {
+    let (store, loaded) = Store::open(dir)?;
+    let Loaded { tables, revision, generations, cursors } = loaded;
+    let model = Arc::new(ArcSwap::from_pointee(Model::new(tables, revision)));
+    let (sender, requests) = mpsc::channel(QUEUE);
+    let (revisions, watching) = watch::channel(revision);
+    let book =
+        Book { model: Arc::clone(&model), requests: sender, revisions: watching, history: store.history() };
+    let writer = Writer { store, model, requests, revisions };
+    Ok((book, writer, Numbers { generations, cursors }))
+}
+
+impl Book {
+    /// The newest committed model. Never waits.
+    pub fn read(&self) -> Arc<Model> {
+        self.model.load_full()
+    }
+
+    /// Tells of every new revision that changed something.
+    pub fn revisions(&self) -> watch::Receiver<Revision> {
+        self.revisions.clone()
+    }
+
+    /// The journal.
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Plans on the newest model and commits; returns when it is on the disk and published.
+    ///
+    /// # Errors
+    /// When the daemon stops, or the planner panics. A refusal is a value of the planner.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        by: By,
+        plan: impl FnOnce(&Model) -> Planned<T> + Send + 'static,
+    ) -> Result<Committed<T>, BookError> {
+        let (answer, answered) = oneshot::channel();
+        let plan: Plan = Box::new(move |model| {
+            let Planned { change, note, record, cursor, value } = match catch_unwind(AssertUnwindSafe(|| {
+                plan(model)
+            })) {
+                Ok(planned) => planned,
+                Err(_) => {
+                    error!(author = %by.author, words = ?by.words, "planning a change panicked: a bug of ours");
+                    return (None, Box::new(move |_| drop(answer.send(Err(BookError::Bug)))));
+                }
+            };
+            let edits = change.map(|change| change.edits().to_vec()).unwrap_or_default();
+            let commit = (record || cursor.is_some() || !edits.is_empty()).then(|| Commit {
+                edits,
+                author: by.author,
+                at: runtime::clock::unix_seconds(),
+                words: by.words,
+                note,
+                cursor,
+            });
+            let finish: Finish = Box::new(move |revision| {
+                // Who has stopped waiting does not want the answer.
+                drop(answer.send(Ok(Committed { revision, value })));
+            });
+            (commit, finish)
+        });
+        self.requests.send(Request::Change { plan }).await.map_err(|_| BookError::Stopped)?;
+        answered.await.map_err(|_| BookError::Stopped)?
+    }
+
+    /// Changes rows on behalf of the daemon itself; recorded where it changes something.
+    ///
+    /// # Errors
+    /// As [`Book::change`].
+    pub async fn edit<T: Send + 'static>(
+        &self,
+        by: By,
+        edit: impl FnOnce(&mut Draft) -> T + Send + 'static,
+    ) -> Result<Committed<T>, BookError> {
+        self.change(by, |model| {
+            let mut draft = Draft::new(model);
+            let value = edit(&mut draft);
+            Planned::new(Some(draft.finish()), value)
+        })
+        .await
+    }
+
+    /// Stores generations that are about to be pushed; on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the daemon stops.
+    pub async fn issue(&self, generations: BTreeMap<SnName, Issued>) -> Result<(), BookError> {
+        let (done, answered) = oneshot::channel();
+        let request = Request::Issue { generations, done };
+        self.requests.send(request).await.map_err(|_| BookError::Stopped)?;
+        answered.await.map_err(|_| BookError::Stopped)
+    }
+}
+
+impl Writer {
+    /// Serves requests until `stop`, on a thread that may block on the disk.
+    ///
+    /// # Errors
+    /// When the disk refuses. Nothing can be promised then, so the daemon has to end.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), runtime::supervise::BoxError> {
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || self.serve(&runtime, &stop)).await??;
+        Ok(())
+    }
+
+    fn serve(mut self, runtime: &tokio::runtime::Handle, stop: &CancellationToken) -> Result<(), StoreError> {
+        info!(revision = %self.store.revision(), "writer started");
+        while let Some(first) = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                request = self.requests.recv() => request,
+            }
+        }) {
+            self.turn(first)?;
+        }
+        Ok(())
+    }
+
+    /// Commits one request and what has queued up behind it.
+    fn turn(&mut self, first: Request) -> Result<(), StoreError> {
+        let mut group = Group { model: self.model.load().as_ref().clone(), ..Group::default() };
+        group.take(first);
+        while group.edits < GROUP_EDITS && group.requests < QUEUE {
+            let Ok(request) = self.requests.try_recv() else { break };
+            group.take(request);
+        }
+        self.store.commit(&group.commits)?;
+        if !group.generations.is_empty() {
+            self.store.issue(&group.generations)?;
+        }
+        if !group.commits.is_empty() {
+            let revision = group.model.revision();
+            self.model.store(Arc::new(group.model));
+            if group.edits > 0 {
+                self.revisions.send_replace(revision);
+            }
+        }
+        group.finishes.into_iter().for_each(|(finish, revision)| finish(revision));
+        group.issued.into_iter().for_each(|done| drop(done.send(())));
+        Ok(())
+    }
+}
+
+/// What is committed together.
+#[derive(Default)]
+struct Group {
+    model: Model,
+    requests: usize,
+    edits: usize,
+    commits: Vec<Commit>,
+    finishes: Vec<(Finish, Option<Revision>)>,
+    generations: BTreeMap<SnName, Issued>,
+    issued: Vec<oneshot::Sender<()>>,
+}
+
+impl Group {
+    fn take(&mut self, request: Request) {
+        self.requests += 1;
+        match request {
+            Request::Issue { generations, done } => {
+                self.generations.extend(generations);
+                self.issued.push(done);
+            }
+            Request::Change { plan } => {
+                let (commit, finish) = plan(&self.model);
+                let revision = commit.map(|commit| {
+                    let revision = self.model.revision().next();
+                    self.model.apply(&commit.edits, revision);
+                    self.edits += commit.edits.len();
+                    self.commits.push(commit);
+                    revision
+                });
+                self.finishes.push((finish, revision));
+            }
+        }
+    }
+}

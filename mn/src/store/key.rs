@@ -1,0 +1,86 @@
+//! Where things stand in the one sled tree: a letter for the kind, then what tells them apart.
+//!
+//! | key | value |
+//! |---|---|
+//! | `m` `format` | the format version, four bytes, readable by every version for ever |
+//! | `m` `head` | [`Head`](super::format::Head): the last revision and what proves it |
+//! | `r` table `\0` row key `\0` part | a part of a row |
+//! | `j` revision part | a part of a journal record |
+//! | `g` service node | the generation and digest of its slice |
+//! | `c` service node | how far its reports and log lines are stored |
+//!
+//! Numbers are big-endian, so that the order of the keys is the order of the numbers. One tree,
+//! because sled's batches are atomic within a tree and its flushes are of the whole store anyway.
+
+use common::id::{Revision, SnName};
+use mn_core::table::{RowKey, TableId};
+
+/// The longest value, in bytes; longer things are cut into parts.
+///
+/// sled writes a whole leaf as one message and puts a message over 128 KiB (a quarter of a
+/// segment) into a file of its own, a blob, which was not proven to survive a power cut. A leaf
+/// is split above 16 items and may gain 3 by a merge: 20 × (4 KiB + a key) stays far below.
+pub(super) const MAX_VALUE: usize = 4096;
+
+pub(super) const FORMAT: &[u8] = b"mformat";
+pub(super) const HEAD: &[u8] = b"mhead";
+pub(super) const ROWS: &[u8] = b"r";
+pub(super) const JOURNAL: &[u8] = b"j";
+pub(super) const GENERATIONS: &[u8] = b"g";
+pub(super) const CURSORS: &[u8] = b"c";
+
+/// What the keys of all parts of a row begin with.
+pub(super) fn row(table: TableId, key: &RowKey) -> Vec<u8> {
+    let mut bytes = ROWS.to_vec();
+    bytes.extend_from_slice(table.table().name.as_bytes());
+    bytes.push(0);
+    bytes.extend_from_slice(key.as_str().as_bytes());
+    bytes.push(0);
+    bytes
+}
+
+/// What the keys of all parts of a journal record begin with.
+pub(super) fn record(revision: Revision) -> Vec<u8> {
+    let mut bytes = JOURNAL.to_vec();
+    bytes.extend_from_slice(&revision.value().to_be_bytes());
+    bytes
+}
+
+/// The key of a part of what begins with `base`.
+pub(super) fn part(base: &[u8], number: u32) -> Vec<u8> {
+    let mut bytes = base.to_vec();
+    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+/// The base and the number of a part's key.
+pub(super) fn split_part(key: &[u8]) -> Option<(&[u8], u32)> {
+    key.split_last_chunk::<4>().map(|(base, number)| (base, u32::from_be_bytes(*number)))
+}
+
+/// The revision in the base of a journal record's key.
+pub(super) fn revision(base: &[u8]) -> Option<Revision> {
+    let number: [u8; 8] = base.strip_prefix(JOURNAL)?.try_into().ok()?;
+    Some(Revision::new(u64::from_be_bytes(number)))
+}
+
+/// The table's name and the row's key in the base of a row's key.
+pub(super) fn table_and_row(base: &[u8]) -> Option<(&str, &str)> {
+    let text = std::str::from_utf8(base.strip_prefix(ROWS)?).ok()?;
+    text.strip_suffix('\0')?.split_once('\0')
+}
+
+/// The key of a service node's generation.
+pub(super) fn generation(sn: &SnName) -> Vec<u8> {
+    [GENERATIONS, sn.as_str().as_bytes()].concat()
+}
+
+/// The key of a service node's cursor.
+pub(super) fn cursor(sn: &SnName) -> Vec<u8> {
+    [CURSORS, sn.as_str().as_bytes()].concat()
+}
+
+/// The service node in the key of a generation or a cursor.
+pub(super) fn service_node(key: &[u8]) -> Option<SnName> {
+    std::str::from_utf8(key.get(1..)?).ok()?.parse().ok()
+}

@@ -1,0 +1,161 @@
+//! Opening a store: nothing is believed that is not verified.
+//!
+//! The order matters: the format version, then the head, then the journal (each record whole, each
+//! holding the digest of the one before it, the last one the head's), then what a cut left undone,
+//! then the rows, whose set must have the digest that the head names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::id::{Digest, Revision, SnName};
+use common::slice::Sum;
+use mn_core::table::{Row, RowKey, TableId, Tables};
+
+use super::commit::{Overlay, lay_over};
+use super::engine::{self, Engine, Writes};
+use super::format::{self, Body, Damage, FORMAT, Head, WrittenRow};
+use super::{Loaded, Store, StoreError, key};
+
+pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
+    if !dir.join("db").exists() {
+        return Err(StoreError::Absent(dir.to_owned()));
+    }
+    let engine = Engine::open(dir)?;
+    check_format(&engine)?;
+    let head = read_head(&engine)?;
+    drop_unnamed_records(&engine, &head)?;
+    let unfinished = verify_journal(&engine, &head)?;
+    let mut store = Store { engine, head, rows: Sum::default(), broken: false };
+    if store.head.applied < store.head.revision {
+        store.carry_out(&unfinished)?;
+    }
+    let tables = store.read_rows()?;
+    if store.rows.digest() != store.head.rows {
+        return Err(StoreError::DamagedSet(store.head.revision));
+    }
+    let loaded = Loaded {
+        tables,
+        revision: store.head.revision,
+        generations: by_service_node(&store.engine, key::GENERATIONS, "the generation")?,
+        cursors: by_service_node(&store.engine, key::CURSORS, "the cursor")?,
+    };
+    Ok((store, loaded))
+}
+
+fn check_format(engine: &Engine) -> Result<(), StoreError> {
+    let value = engine.get(key::FORMAT)?.ok_or(StoreError::DamagedHead(Damage::NotWhole))?;
+    let bytes: [u8; 4] = value.as_ref().try_into().map_err(|_| StoreError::DamagedHead(Damage::NotWhole))?;
+    match u32::from_be_bytes(bytes) {
+        found if found > FORMAT => Err(StoreError::Newer { found }),
+        _ => Ok(()),
+    }
+}
+
+fn read_head(engine: &Engine) -> Result<Head, StoreError> {
+    let value = engine.get(key::HEAD)?.ok_or(StoreError::DamagedHead(Damage::NotWhole))?;
+    format::unseal(&value).map(|(head, _)| head).map_err(StoreError::DamagedHead)
+}
+
+/// Takes out records that were staged and never committed.
+fn drop_unnamed_records(engine: &Engine, head: &Head) -> Result<(), StoreError> {
+    let mut writes = Writes::default();
+    for item in engine.reader().range(key::record(head.revision.next())..) {
+        let (key, _) = item.map_err(|source| StoreError::Sled { doing: "read the journal", source })?;
+        if !key.starts_with(key::JOURNAL) {
+            break;
+        }
+        writes.remove(&key);
+    }
+    if writes.bytes > 0 {
+        engine.apply(writes.batch)?;
+        engine.sync()?;
+    }
+    Ok(())
+}
+
+/// Checks every record of the journal; returns the rows of those that are not yet applied.
+fn verify_journal(engine: &Engine, head: &Head) -> Result<Overlay, StoreError> {
+    let db = engine.reader();
+    let mut overlay = Overlay::new();
+    let mut chain = Digest::from_bytes([0; 32]);
+    let mut revision = Revision::ZERO;
+    while revision < head.revision {
+        revision = revision.next();
+        let damaged = |damage| StoreError::DamagedRecord { revision, damage };
+        let (record, digest) = engine::record(&db, revision)?.ok_or_else(|| damaged(Damage::NotWhole))?;
+        if record.previous != chain {
+            return Err(damaged(Damage::Misplaced));
+        }
+        chain = digest;
+        if revision > head.applied {
+            lay_over(&mut overlay, &record.edits);
+        }
+    }
+    if chain != head.chain {
+        return Err(StoreError::DamagedRecord { revision, damage: Damage::Misplaced });
+    }
+    Ok(overlay)
+}
+
+impl Store {
+    /// Reads all rows and counts the set of them.
+    fn read_rows(&mut self) -> Result<Tables, StoreError> {
+        let mut tables = Tables::new();
+        let mut pending: Option<(Vec<u8>, Vec<u8>)> = None;
+        for item in self.engine.reader().scan_prefix(key::ROWS) {
+            let (key, value) = item.map_err(|source| StoreError::Sled { doing: "read the rows", source })?;
+            let Some((base, number)) = key::split_part(&key) else {
+                return Err(StoreError::DamagedRow {
+                    what: "a row's key".to_owned(),
+                    damage: Damage::NotWhole,
+                });
+            };
+            match pending.as_mut() {
+                Some((of, bytes)) if number > 0 && of == base => bytes.extend_from_slice(&value),
+                _ => {
+                    if let Some((base, bytes)) = pending.replace((base.to_vec(), value.to_vec())) {
+                        self.take_row(&mut tables, &base, &bytes)?;
+                    }
+                }
+            }
+        }
+        if let Some((base, bytes)) = pending {
+            self.take_row(&mut tables, &base, &bytes)?;
+        }
+        Ok(tables)
+    }
+
+    fn take_row(&mut self, tables: &mut Tables, base: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
+        let damaged = |damage| StoreError::DamagedRow { what: describe(base), damage };
+        let (written, content) = format::unseal::<WrittenRow>(bytes).map_err(damaged)?;
+        let (table, row) = key::table_and_row(base).ok_or_else(|| damaged(Damage::Unreadable))?;
+        let table = TableId::named(table).map_err(|_| damaged(Damage::Unreadable))?;
+        self.rows.add(&format::member(base, &content));
+        tables.load(table, RowKey::one(row), Row::from(written));
+        Ok(())
+    }
+}
+
+/// The row for a person.
+fn describe(base: &[u8]) -> String {
+    match key::table_and_row(base) {
+        Some((table, row)) => format!("row {} of table {table}", RowKey::one(row)),
+        None => "a row's key".to_owned(),
+    }
+}
+
+fn by_service_node<T: Body>(
+    engine: &Engine,
+    prefix: &[u8],
+    what: &str,
+) -> Result<BTreeMap<SnName, T>, StoreError> {
+    let mut found = BTreeMap::new();
+    for item in engine.reader().scan_prefix(prefix) {
+        let (key, value) = item.map_err(|source| StoreError::Sled { doing: "read", source })?;
+        let damaged = |damage| StoreError::DamagedRow { what: format!("{what} of a service node"), damage };
+        let sn = key::service_node(&key).ok_or_else(|| damaged(Damage::Unreadable))?;
+        let (value, _) = format::unseal(&value).map_err(damaged)?;
+        found.insert(sn, value);
+    }
+    Ok(found)
+}

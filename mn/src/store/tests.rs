@@ -1,0 +1,260 @@
+use mn_core::table::{Row, RowKey, TableId};
+use proptest::prelude::*;
+
+use super::*;
+
+fn edit(before: Option<&str>, key: &str, after: Option<&str>) -> Edit {
+    let row = |value: &str| Row::new().with("key", key).with("value", value);
+    Edit {
+        table: TableId::named("site").unwrap(),
+        key: RowKey::one(key),
+        before: before.map(row),
+        after: after.map(row),
+    }
+}
+
+fn commit(edits: Vec<Edit>) -> Commit {
+    Commit { edits, author: "root".to_owned(), at: 1, words: vec!["chdef".to_owned()], ..Commit::default() }
+}
+
+/// A store with one transaction in it.
+fn made() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("store");
+    Store::create(&dir, &commit(vec![edit(None, "domain", Some("cluster.local"))])).unwrap();
+    (folder, dir)
+}
+
+fn value(tables: &Tables, key: &str) -> Option<String> {
+    let row = tables.row(TableId::named("site").unwrap(), key)?;
+    row.cell("value").map(str::to_owned)
+}
+
+#[test]
+fn what_was_committed_is_there_after_opening() {
+    let (_folder, dir) = made();
+    {
+        let (mut store, loaded) = Store::open(&dir).unwrap();
+        assert_eq!(loaded.revision, Revision::new(1));
+        let group = [
+            commit(vec![edit(Some("cluster.local"), "domain", Some("a"))]),
+            commit(vec![edit(Some("a"), "domain", Some("b")), edit(None, "master", Some("10.0.0.1"))]),
+            Commit { note: "refused: no such node".to_owned(), ..commit(Vec::new()) },
+        ];
+        let revisions = store.commit(&group).unwrap();
+        assert_eq!(revisions, [2, 3, 4].map(Revision::new));
+        store.commit(&[commit(vec![edit(Some("10.0.0.1"), "master", None)])]).unwrap();
+    }
+    let (store, loaded) = Store::open(&dir).unwrap();
+    assert_eq!(loaded.revision, Revision::new(5));
+    assert_eq!(value(&loaded.tables, "domain").as_deref(), Some("b"));
+    assert_eq!(value(&loaded.tables, "master"), None);
+    let history = store.history();
+    let notes: Vec<_> = history
+        .range(Revision::new(2)..=Revision::new(9))
+        .map(|record| record.unwrap())
+        .map(|record| (record.revision.value(), record.edits.len()))
+        .collect();
+    assert_eq!(notes, [(2, 1), (3, 2), (4, 0), (5, 1)]);
+    let then = history.tables_at((loaded.revision, &loaded.tables), Revision::new(3)).unwrap();
+    assert_eq!(value(&then, "master").as_deref(), Some("10.0.0.1"));
+    let first = history.tables_at((loaded.revision, &loaded.tables), Revision::new(1)).unwrap();
+    assert_eq!(value(&first, "domain").as_deref(), Some("cluster.local"));
+}
+
+#[test]
+fn a_store_is_made_once_and_opened_only_where_there_is_one() {
+    let (folder, dir) = made();
+    assert!(matches!(Store::create(&dir, &Commit::default()), Err(StoreError::Exists(_))));
+    assert!(matches!(Store::open(&folder.path().join("other")), Err(StoreError::Absent(_))));
+    // What an attempt left that was cut short is in nobody's way.
+    let again = folder.path().join("again");
+    std::fs::create_dir(again.with_extension("new")).unwrap();
+    std::fs::write(again.with_extension("new").join("db"), b"half").unwrap();
+    Store::create(&again, &Commit::default()).unwrap();
+}
+
+#[test]
+fn generations_and_cursors_are_kept() {
+    let (_folder, dir) = made();
+    let sn: SnName = "sn1".parse().unwrap();
+    let issued = Issued { generation: common::id::Generation::new(7), digest: Digest::of(b"x") };
+    let cursor = Cursor { series: 3, reports: 41 };
+    {
+        let (mut store, _) = Store::open(&dir).unwrap();
+        store.issue(&BTreeMap::from([(sn.clone(), issued)])).unwrap();
+        store.commit(&[Commit { cursor: Some((sn.clone(), cursor)), ..Commit::default() }]).unwrap();
+    }
+    let (_, loaded) = Store::open(&dir).unwrap();
+    assert_eq!(loaded.generations.get(&sn), Some(&issued));
+    assert_eq!(loaded.cursors.get(&sn), Some(&cursor));
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let (_folder, dir) = made();
+    {
+        let (store, _) = Store::open(&dir).unwrap();
+        let mut writes = Writes::default();
+        writes.put(key::FORMAT, &(FORMAT + 1).to_be_bytes());
+        store.engine.apply(writes.batch).unwrap();
+        store.engine.sync().unwrap();
+    }
+    let error = Store::open(&dir).unwrap_err();
+    assert!(error.to_string().contains("use a newer one"), "{error}");
+}
+
+/// Opens the store raw, lets `spoil` at it, and gives the error of opening it again.
+fn spoiled(spoil: impl FnOnce(&Store, &mut Writes)) -> StoreError {
+    let (_folder, dir) = made();
+    {
+        let (mut store, _) = Store::open(&dir).unwrap();
+        store.commit(&[commit(vec![edit(None, "a", Some("1"))]), commit(Vec::new())]).unwrap();
+        let mut writes = Writes::default();
+        spoil(&store, &mut writes);
+        store.engine.apply(writes.batch).unwrap();
+        store.engine.sync().unwrap();
+    }
+    Store::open(&dir).unwrap_err()
+}
+
+#[test]
+fn damage_is_named_and_never_half_read() {
+    let site = TableId::named("site").unwrap();
+    let part = |base: &[u8]| key::part(base, 0);
+    let flip = |store: &Store, key: &[u8]| {
+        let mut bytes = store.engine.get(key).unwrap().unwrap().to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        bytes
+    };
+    let record = part(&key::record(Revision::new(2)));
+    let error = spoiled(|store, writes| writes.put(&record, &flip(store, &record)));
+    assert!(
+        matches!(error, StoreError::DamagedRecord { revision, damage: Damage::Checksum } if revision == Revision::new(2)),
+        "{error}"
+    );
+    let error = spoiled(|_, writes| writes.remove(&record));
+    assert!(matches!(error, StoreError::DamagedRecord { damage: Damage::NotWhole, .. }), "{error}");
+
+    let last = part(&key::record(Revision::new(3)));
+    let error = spoiled(|store, writes| {
+        // A whole record that is another's: each is right, and the chain is not.
+        let stolen = store.engine.get(&part(&key::record(Revision::new(1)))).unwrap().unwrap();
+        writes.put(&last, &stolen);
+    });
+    assert!(matches!(error, StoreError::DamagedRecord { damage: Damage::Misplaced, .. }), "{error}");
+
+    let row = part(&key::row(site, &RowKey::one("a")));
+    let error = spoiled(|store, writes| writes.put(&row, &flip(store, &row)));
+    assert!(error.to_string().contains("row a of table site"), "{error}");
+    let error = spoiled(|_, writes| writes.remove(&row));
+    assert!(matches!(error, StoreError::DamagedSet(_)), "{error}");
+    let error = spoiled(|store, writes| writes.put(key::HEAD, &flip(store, key::HEAD)));
+    assert!(matches!(error, StoreError::DamagedHead(_)), "{error}");
+}
+
+fn many(count: usize, length: usize) -> Commit {
+    commit((0..count).map(|n| edit(None, &format!("k{n:06}"), Some(&"v".repeat(length)))).collect())
+}
+
+#[test]
+fn long_rows_and_large_groups_leave_no_blobs() {
+    let (_folder, dir) = made();
+    {
+        let (mut store, _) = Store::open(&dir).unwrap();
+        store.commit(&[many(40, 9_000)]).unwrap();
+        store.commit(&[commit(vec![edit(None, "long", Some(&"x".repeat(300_000)))])]).unwrap();
+        store.commit(&[commit(vec![edit(None, "long", Some("short"))])]).unwrap();
+        store.commit(&[commit(vec![edit(None, "long2", Some(&"x".repeat(30_000)))])]).unwrap();
+        for n in 0..40 {
+            store.commit(&[commit(vec![edit(None, &format!("k{n:06}"), Some(&"y".repeat(9_000)))])]).unwrap();
+        }
+    }
+    let (store, loaded) = Store::open(&dir).unwrap();
+    assert_eq!(value(&loaded.tables, "long").as_deref(), Some("short"));
+    assert_eq!(value(&loaded.tables, "long2").map(|text| text.len()), Some(30_000));
+    assert_eq!(value(&loaded.tables, "k000039"), Some("y".repeat(9_000)));
+    let left =
+        store.engine.reader().scan_prefix(key::row(TableId::named("site").unwrap(), &RowKey::one("long")));
+    assert_eq!(left.count(), 1, "no part of the long row is left");
+    let blobs = std::fs::read_dir(dir.join("blobs")).map_or(0, Iterator::count);
+    assert_eq!(blobs, 0);
+}
+
+#[test]
+fn a_large_group_that_is_cut_anywhere_is_there_or_not() {
+    // Staged and not named by a head: not committed.
+    let (_folder, dir) = made();
+    let big = many(5_000, 100);
+    {
+        let (store, _) = Store::open(&dir).unwrap();
+        let record = Record {
+            revision: Revision::new(2),
+            at: 1,
+            author: String::new(),
+            words: Vec::new(),
+            note: String::new(),
+            edits: big.edits.clone(),
+            previous: store.head.chain,
+        };
+        let sealed = format::seal(&format::WrittenRecord::from(&record));
+        store.stage(&[(Revision::new(2), sealed)]).unwrap();
+    }
+    {
+        let (mut store, loaded) = Store::open(&dir).unwrap();
+        assert_eq!((loaded.revision, value(&loaded.tables, "k000001")), (Revision::new(1), None));
+        store.commit(&[commit(vec![edit(None, "small", Some("1"))])]).unwrap();
+    }
+    // Named by the head, and half of the rows written: committed.
+    {
+        let (mut store, _) = Store::open(&dir).unwrap();
+        store.commit(std::slice::from_ref(&big)).unwrap();
+        let mut writes = Writes::default();
+        for edit in big.edits.iter().skip(2_500) {
+            writes.remove(&key::part(&key::row(edit.table, &edit.key), 0));
+        }
+        store.head.applied = Revision::new(2);
+        writes.put_sealed(key::HEAD, &store.head);
+        store.engine.apply(writes.batch).unwrap();
+        store.engine.sync().unwrap();
+    }
+    let (_, loaded) = Store::open(&dir).unwrap();
+    assert_eq!(loaded.revision, Revision::new(3));
+    assert_eq!(value(&loaded.tables, "k004999"), Some("v".repeat(100)));
+    assert_eq!(value(&loaded.tables, "small").as_deref(), Some("1"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Whatever is committed in whatever groups, opening gives what applying the edits gives.
+    #[test]
+    fn opening_gives_what_was_applied(
+        steps in prop::collection::vec((prop::collection::vec((0u8..12, 0usize..6_000), 0..5), any::<bool>()), 1..12),
+    ) {
+        let (_folder, dir) = made();
+        let mut tables;
+        {
+            let (mut store, loaded) = Store::open(&dir).unwrap();
+            tables = loaded.tables;
+            let mut group = Vec::new();
+            for (edits, flush) in steps {
+                let edits = edits
+                    .into_iter()
+                    .map(|(key, length)| {
+                        let after = "z".repeat(length);
+                        edit(None, &format!("p{key}"), (length % 5 > 0).then_some(after.as_str()))
+                    })
+                    .collect::<Vec<_>>();
+                edits.iter().for_each(|edit| tables.apply(edit));
+                group.push(commit(edits));
+                if flush {
+                    store.commit(&std::mem::take(&mut group)).unwrap();
+                }
+            }
+            store.commit(&group).unwrap();
+        }
+        let (_, loaded) = Store::open(&dir).unwrap();
+        let site = TableId::named("site").unwrap();
+        prop_assert!(loaded.tables.rows(site).eq(tables.rows(site)));
+    }
+}
