@@ -230,19 +230,28 @@ impl Dialer {
     /// # Errors
     /// When nobody answers, the other side is of a foreign authority, or it is someone else.
     pub async fn connect(&self, address: SocketAddr, expect: &Role) -> Result<Link, LinkError> {
-        let fail = |source| LinkError::Handshake { address, source };
-        let connecting = self.sockets.dial(address)?;
-        let connection = timeout(self.connect, connecting)
-            .await
-            .map_err(|_| LinkError::Slow { address })?
-            .map_err(fail)?;
-        let link = Link::admit(connection)?;
+        let link = self.connect_any(address).await?;
         if link.peer() != expect {
             link.refuse("another was meant");
             let (found, wanted) = (link.peer().clone(), expect.clone());
             return Err(LinkError::WrongRole { address, found, wanted });
         }
         Ok(link)
+    }
+
+    /// The same, with whatever member listens there: for who knows an address and no name yet. The
+    /// caller looks at [`Link::peer`].
+    ///
+    /// # Errors
+    /// When nobody answers, or the other side is of a foreign authority.
+    pub async fn connect_any(&self, address: SocketAddr) -> Result<Link, LinkError> {
+        let fail = |source| LinkError::Handshake { address, source };
+        let connecting = self.sockets.dial(address)?;
+        let connection = timeout(self.connect, connecting)
+            .await
+            .map_err(|_| LinkError::Slow { address })?
+            .map_err(fail)?;
+        Link::admit(connection)
     }
 
     /// Ends all its links and returns when the peers have been told, at most after a second.
