@@ -9,5 +9,6 @@
 #![forbid(unsafe_code)]
 
 pub mod delivery;
+pub mod model;
 pub mod table;
 pub mod template;

@@ -14,6 +14,7 @@ mod row;
 pub mod schema;
 
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -114,6 +115,20 @@ impl Tables {
     /// The rows of a table in the order of their keys.
     pub fn rows(&self, table: TableId) -> impl Iterator<Item = (&RowKey, &Row)> {
         self.tables.get(&table).into_iter().flat_map(OrdMap::iter)
+    }
+
+    /// The rows whose first key column is `first`, in the order of their keys.
+    pub fn rows_under<'a, 'f>(
+        &'a self,
+        table: TableId,
+        first: &'f str,
+    ) -> impl Iterator<Item = (&'a RowKey, &'a Row)> + use<'a, 'f> {
+        let rows = self.tables.get(&table);
+        let from = (Bound::Included(first), Bound::Unbounded);
+        let rows = rows.into_iter().flat_map(move |rows| rows.range::<_, str>(from));
+        // The separator sorts before every character that a name may hold, so nothing of another
+        // name stands between.
+        rows.take_while(move |(key, _)| key.parts().next() == Some(first))
     }
 
     /// How many rows a table has.

@@ -1,0 +1,222 @@
+//! Rules that a change must keep.
+//!
+//! A rule looks at what the change touched, in the model as it would be. What would make a service
+//! node answer wrongly is refused; what is merely odd is a warning. What was wrong before and is not
+//! touched stays out of it, or nothing could be mended step by step.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use common::id::NodeName;
+use common::report::Refusal;
+
+use super::{Model, mac, network};
+use crate::table::schema::{HOSTS, MAC, NETWORKS, NICS, NODELIST, NODERES};
+use crate::table::{Edit, Row, TableId};
+use crate::template;
+
+/// How many findings of one change are worth saying.
+const SAID: usize = 1000;
+
+/// What is wrong with a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The change must not be made.
+    pub refusals: Vec<Refusal>,
+    /// It can be made, and somebody should look.
+    pub warnings: Vec<Refusal>,
+}
+
+impl Findings {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.refusals.is_empty() && self.warnings.is_empty()
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        if self.refusals.len() < SAID && !self.refusals.contains(&refusal) {
+            self.refusals.push(refusal);
+        }
+    }
+
+    fn warn(&mut self, warning: Refusal) {
+        if self.warnings.len() < SAID && !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+/// Looks at a planned change: the models before and after it, and its edits.
+pub fn change(before: &Model, after: &Model, edits: &[Edit]) -> Findings {
+    let mut findings = Findings::default();
+    for edit in edits {
+        if let Some(row) = &edit.after {
+            changed_row(edit.table, edit.before.as_ref(), row, &mut findings);
+        }
+    }
+    for node in touched(before, after, edits, &[MAC, NODELIST]) {
+        check_macs(after, &node, &mut findings);
+    }
+    for node in touched(before, after, edits, &[HOSTS, NICS, NODELIST]) {
+        check_addresses(after, &node, &mut findings);
+    }
+    for node in touched(before, after, edits, &[NODERES]) {
+        check_pool(before, after, &node, &mut findings);
+    }
+    findings
+}
+
+/// The nodes that edits of some tables touch, themselves or through a group. Status is no touch.
+fn touched(before: &Model, after: &Model, edits: &[Edit], tables: &[TableId]) -> BTreeSet<NodeName> {
+    let mut nodes = BTreeSet::new();
+    for edit in edits.iter().filter(|edit| tables.contains(&edit.table)) {
+        let cell = |row: &Option<Row>| row.as_ref().and_then(|row| row.cell("groups")).map(str::to_owned);
+        if edit.table == NODELIST
+            && edit.before.is_some() == edit.after.is_some()
+            && cell(&edit.before) == cell(&edit.after)
+        {
+            continue;
+        }
+        let Some(name) = edit.key.parts().next() else { continue };
+        nodes.extend(after.node(name).cloned());
+        nodes.extend(before.index.members(name).chain(after.index.members(name)).cloned());
+    }
+    nodes.retain(|node| after.has_node(node.as_str()));
+    nodes
+}
+
+/// What a row says by itself, as far as it is new.
+fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut Findings) {
+    let is_new = |column: &str| before.and_then(|before| before.cell(column)) != row.cell(column);
+    let owner = row.key(table);
+    let schema = table.table();
+    if schema.is_inherited() {
+        for (column, value) in
+            row.cells().filter(|(column, _)| is_new(column) && !schema.key.contains(column))
+        {
+            if let Err(error) = template::check(value) {
+                findings.refuse(
+                    Refusal::new(format!("{column}={value} is not a template"))
+                        .about(&owner)
+                        .because(common::report::chain(&error)),
+                );
+            }
+        }
+    }
+    if table == NODELIST
+        && is_new("node")
+        && let Err(error) = owner.as_str().parse::<NodeName>()
+    {
+        findings.refuse(Refusal::new(error.to_string()).about(&owner));
+    }
+    if table == NETWORKS && row.is_live() {
+        check_network(row, before, findings);
+    }
+}
+
+fn check_network(row: &Row, before: Option<&Row>, findings: &mut Findings) {
+    let name = row.cell("netname").unwrap_or_default();
+    if let Some(why) = network::missing(row) {
+        findings.refuse(Refusal::new(format!("it is not a network: {why}")).about(name));
+        return;
+    }
+    let known: Vec<_> = before.and_then(network::read).map_or_else(Vec::new, |reading| reading.wrong);
+    let Some(reading) = network::read(row) else { return };
+    for (column, why) in reading.wrong.into_iter().filter(|wrong| !known.contains(wrong)) {
+        findings.refuse(Refusal::new(format!("{column} cannot be used: {why}")).about(name));
+    }
+    let net = reading.network.net;
+    if let network::Gateway::Addr(gateway) = reading.network.gateway
+        && !net.contains(&gateway)
+    {
+        findings.warn(Refusal::new(format!("its gateway {gateway} is not within {net}")).about(name));
+    }
+    if row.cell("net").is_some_and(|text| text != net.network().to_string()) {
+        findings.warn(Refusal::new(format!("its address is taken as {net}")).about(name));
+    }
+}
+
+fn check_macs(after: &Model, node: &NodeName, findings: &mut Findings) {
+    let Some(text) = after.cell(MAC, node.as_str(), "mac") else { return };
+    for part in mac::unreadable(&text) {
+        findings.refuse(
+            Refusal::new(format!("{part:?} is not a hardware address"))
+                .about(node)
+                .attempt("write it as 52:54:00:12:34:56, or A!name|B!*NOIP* for several"),
+        );
+    }
+    for entry in mac::entries(&text).into_iter().filter(|entry| !entry.noip) {
+        if let Some(other) = after.nodes_with_mac(entry.mac).find(|other| *other != node) {
+            findings.refuse(
+                Refusal::new(format!("{} is the hardware address of {other} already", entry.mac))
+                    .about(node)
+                    .attempt(format!("take it from {other} first, or mark one of them {}!*NOIP*", entry.mac)),
+            );
+        }
+    }
+}
+
+fn check_addresses(after: &Model, node: &NodeName, findings: &mut Findings) {
+    let name = node.as_str();
+    if let Some(text) = after.cell(HOSTS, name, "ip")
+        && text.split(['|', ',', ' ']).any(|ip| ip.trim().parse::<std::net::IpAddr>().is_err())
+    {
+        findings.refuse(Refusal::new(format!("ip={text} is not an address")).about(node));
+    }
+    for address in after.addresses(name) {
+        if let Some(other) = after.nodes_with_ip(address.ip).find(|other| *other != node) {
+            findings.refuse(
+                Refusal::new(format!("{} is an address of {other} already", address.ip))
+                    .about(node)
+                    .attempt(format!("give {} another address", address.name)),
+            );
+        }
+        check_place(after, node, address.ip, findings);
+    }
+}
+
+/// Where an address lies in its network.
+fn check_place(after: &Model, node: &NodeName, ip: Ipv4Addr, findings: &mut Findings) {
+    let Some(network) = after.network_of(ip) else {
+        if !after.networks().is_empty() {
+            let because = "no service node can tell its mask or gateway";
+            findings.warn(Refusal::new(format!("{ip} is on no network")).about(node).because(because));
+        }
+        return;
+    };
+    let net = network.net;
+    if net.prefix_len() < 31 && (ip == net.network() || ip == net.broadcast()) {
+        findings.refuse(
+            Refusal::new(format!("{ip} is not a host of network {} ({net})", network.name)).about(node),
+        );
+    }
+    if let Some((first, last)) = network.dynamic.iter().find(|(first, last)| (*first..=*last).contains(&ip)) {
+        findings.warn(
+            Refusal::new(format!("{ip} is in the dynamic range {first}-{last} of network {}", network.name))
+                .about(node)
+                .because("a stranger may be given it"),
+        );
+    }
+}
+
+/// Every service node that was not in the pool before must be one.
+fn check_pool(before: &Model, after: &Model, node: &NodeName, findings: &mut Findings) {
+    let known = before.pool(node.as_str());
+    let named = after.cell(NODERES, node.as_str(), "servicenode").unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    for sn in super::split(&named) {
+        if !seen.insert(sn) {
+            findings.refuse(Refusal::new(format!("servicenode={named} names {sn} twice")).about(node));
+        }
+        if after.is_service_node(sn) || known.iter().any(|known| known.as_str() == sn) {
+            continue;
+        }
+        let what = format!("servicenode={named}: {sn} is not a service node");
+        let refusal = if after.has_node(sn) {
+            Refusal::new(what).attempt(format!("chdef {sn} setupdhcp=1 setuptftp=1 setupnfs=1"))
+        } else {
+            Refusal::new(what).because(format!("there is no node {sn}"))
+        };
+        findings.refuse(refusal.about(node));
+    }
+}
