@@ -105,11 +105,12 @@ impl Keeper {
         let mut silence = Silence::restore(loaded.heard);
         let slice = loaded.held.as_ref().map(|held| Arc::clone(&held.slice)).unwrap_or_default();
         silence.settle(&slice);
-        let effective = if hushed { Silence::hushed(&slice) } else { silence.effective(&slice) };
+        let claimed = silence.effective(&slice);
+        let effective = if hushed { Silence::hushed(&slice) } else { Arc::clone(&claimed) };
         let views = Views::new(build_or_nothing(&effective));
         let stamp = loaded.held.as_ref().map(|held| held.stamp.clone());
         let on_disk = Some(Arc::clone(&slice));
-        let (serving, receiver) = watch::channel(Arc::new(Serving { stamp, slice, effective }));
+        let (serving, receiver) = watch::channel(Arc::new(Serving { stamp, slice, claimed, effective }));
         let (sender, asks) = mpsc::channel(QUEUE);
         let keeper = Self {
             identity: identity.clone(),
@@ -257,7 +258,8 @@ impl Keeper {
         {
             tracing::warn!(error = common::report::chain(&error), "could not forget claims that are settled");
         }
-        self.serving.send_replace(Arc::new(Serving { stamp: Some(stamp), slice, effective }));
+        let claimed = self.silence.effective(&slice);
+        self.serving.send_replace(Arc::new(Serving { stamp: Some(stamp), slice, claimed, effective }));
     }
 
     fn claims(&mut self, by: &SnName, own: &[(NodeName, Epoch)]) -> bool {
@@ -287,11 +289,11 @@ impl Keeper {
     fn reveal(&mut self) {
         let serving = Arc::clone(&self.serving.borrow());
         let effective = self.effective(&serving.slice);
-        if effective.digest() == serving.effective.digest() {
-            return;
+        let claimed = self.silence.effective(&serving.slice);
+        if effective.digest() != serving.effective.digest() {
+            self.views.swap(build_or_nothing(&effective));
         }
-        self.views.swap(build_or_nothing(&effective));
-        self.serving.send_replace(Arc::new(Serving { effective, ..Serving::clone(&serving) }));
+        self.serving.send_replace(Arc::new(Serving { claimed, effective, ..Serving::clone(&serving) }));
     }
 }
 

@@ -23,7 +23,10 @@ pub struct Serving {
     pub stamp: Option<Stamp>,
     /// The slice as the management node made it.
     pub slice: Arc<Slice>,
-    /// The slice as the services see it: what was lost to a higher epoch is a backup's.
+    /// The same without what was lost to a higher epoch, which is a backup's here: what it claims
+    /// towards its pool.
+    pub claimed: Arc<Slice>,
+    /// The slice as the services see it: what it claims, once the pool was asked.
     pub effective: Arc<Slice>,
 }
 
@@ -38,12 +41,16 @@ impl Serving {
 
     /// How many nodes it answers for as owner.
     pub fn owned(&self) -> usize {
-        self.effective.nodes().filter(|node| node.role == Role::Owner).count()
+        count_owned(&self.effective)
     }
 
     /// How many nodes its slice gives it and a higher epoch took away.
     pub fn silenced(&self) -> usize {
-        let owned = self.slice.nodes().filter(|node| node.role == Role::Owner).count();
-        owned.saturating_sub(self.owned())
+        let owned = count_owned(&self.slice);
+        owned.saturating_sub(count_owned(&self.claimed))
     }
+}
+
+fn count_owned(slice: &Slice) -> usize {
+    slice.nodes().filter(|node| node.role == Role::Owner).count()
 }

@@ -64,9 +64,9 @@ impl Talk {
         messages
     }
 
-    /// The number of what was told last.
-    pub const fn told(&self) -> u64 {
-        self.number
+    /// What was told last, once the peer obeys it.
+    pub fn confirmed(&self) -> Option<&[(NodeName, Epoch)]> {
+        self.told.as_deref().filter(|_| self.is_heard())
     }
 
     /// Whether the peer obeys all that was told.
