@@ -16,6 +16,7 @@ pub mod interfaces;
 pub mod link;
 pub mod ntp;
 pub mod peers;
+mod places;
 pub mod service;
 pub mod slice;
 pub mod syslog;

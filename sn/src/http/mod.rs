@@ -12,10 +12,8 @@
 mod body;
 mod connection;
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use runtime::backoff::Backoff;
@@ -24,6 +22,7 @@ use sn_proto::http::View;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tracing::{debug, error, info, warn};
 
+use crate::places::Places;
 use crate::service::Host;
 
 /// The most connections at a time. A service node serves some 1,000 nodes, which boot with one or
@@ -76,7 +75,7 @@ async fn serve(host: &mut Host<View>, listener: TcpListener) {
     }
     let stop = host.stop.child_token();
     let nursery = Nursery::new("http connection", MOST, stop.clone());
-    let places = Places::default();
+    let places = Places::new(PER_CLIENT);
     let mut switch = host.clone();
     let off = switch.until(|view| !view.is_on());
     tokio::pin!(off);
@@ -117,41 +116,6 @@ fn admit(host: &Host<View>, nursery: &Nursery, places: &Places, stream: TcpStrea
     });
     if !started {
         debug!(ip = %client, "http closed a connection: there are too many");
-    }
-}
-
-/// How many connections each client has.
-#[derive(Clone, Debug, Default)]
-struct Places(Arc<Mutex<HashMap<Ipv4Addr, usize>>>);
-
-impl Places {
-    fn take(&self, client: Ipv4Addr) -> Option<Place> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(client).or_insert(0);
-        if *count >= PER_CLIENT {
-            return None;
-        }
-        *count += 1;
-        Some(Place { places: self.clone(), client })
-    }
-}
-
-/// A connection's place; given back when dropped.
-#[derive(Debug)]
-struct Place {
-    places: Places,
-    client: Ipv4Addr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut held = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.get_mut(&self.client) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                held.remove(&self.client);
-            }
-        }
     }
 }
 
