@@ -8,7 +8,9 @@
 //! **Invariant**: this crate is pure: commands and snapshots in, changes and text out.
 #![forbid(unsafe_code)]
 
+pub mod change;
 pub mod delivery;
 pub mod model;
+pub mod query;
 pub mod table;
 pub mod template;

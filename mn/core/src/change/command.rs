@@ -1,0 +1,216 @@
+//! What an operator asks for, parsed: plain data, nothing looked up yet.
+//!
+//! These types travel from the command to the daemon as `postcard` inside [`Sent`], which is
+//! versioned: variants and fields are only appended, and a daemon reads the version before its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::query::Query;
+
+/// A command on its way to the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sent {
+    /// The first version.
+    V1(Asked),
+}
+
+impl Sent {
+    /// What is asked for, in today's form.
+    pub fn into_asked(self) -> Asked {
+        match self {
+            Self::V1(asked) => asked,
+        }
+    }
+}
+
+/// The three ways in which a command is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    /// Planned on the newest model and committed in one step; see [`super::plan`].
+    Change(Command),
+    /// Answered from a snapshot; see [`crate::query::answer`].
+    Query(Query),
+    /// Carried out in several steps by the daemon, which also waits for service nodes and agents.
+    Operate(Operation),
+}
+
+/// A command that is one change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Makes definitions.
+    Mkdef(Define),
+    /// Changes definitions, and makes those that are not there.
+    Chdef(Define),
+    /// Removes definitions.
+    Rmdef(Rmdef),
+    /// Says what the next boot of nodes gets.
+    Nodeset(Nodeset),
+}
+
+/// A command of several steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Moves nodes to another service node.
+    Snmove(Snmove),
+    /// Runs scripts on nodes and brings files to them.
+    Updatenode(Updatenode),
+    /// Makes a token with which a service node joins.
+    TokenCreate(TokenCreate),
+}
+
+/// The arguments of `mn token create`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCreate {
+    /// The service node.
+    pub name: String,
+    /// `--address`: where it finds the management node (`IP:PORT`, or an address alone); empty for
+    /// the site's master.
+    pub addresses: Vec<String>,
+    /// `--define`: define the node and its `servicenode` row where they are missing.
+    pub define: bool,
+}
+
+/// How a change is to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mode {
+    /// Say what would change, and change nothing.
+    pub dry_run: bool,
+    /// Change all objects or none; otherwise each object is whole or untouched.
+    pub atomic: bool,
+    /// Do not wait for the service nodes to have applied it.
+    pub no_wait: bool,
+}
+
+/// A noderange as typed, with the files that it names (`^file`), read where the operator is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// The text.
+    pub text: String,
+    /// Name as typed, and content.
+    pub files: Vec<(String, String)>,
+}
+
+impl Range {
+    /// A noderange that names no files.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), files: Vec::new() }
+    }
+
+    /// The content of a file that the text names.
+    pub fn file(&self, name: &str) -> Option<String> {
+        self.files.iter().find(|(known, _)| known == name).map(|(_, content)| content.clone())
+    }
+}
+
+/// The arguments of `mkdef` and `chdef`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Define {
+    /// How to make the change.
+    pub mode: Mode,
+    /// `-t`: object types; empty means node.
+    pub types: Vec<String>,
+    /// `-o` or the operand: a noderange for nodes, else names.
+    pub objects: Option<Range>,
+    /// `attr=value` words, in order.
+    pub attributes: Vec<(String, String)>,
+    /// `-f`: replace what is there.
+    pub force: bool,
+    /// `-d`: a dynamic group.
+    pub dynamic: bool,
+    /// `-w`: the selection of a group's members.
+    pub select: Vec<String>,
+    /// `-p` or `-m`.
+    pub list: ListEdit,
+    /// `-n`: the new name.
+    pub rename: Option<String>,
+    /// `--template`: the object whose attributes are taken as defaults.
+    pub template: Option<String>,
+    /// `-z`: the stanza text.
+    pub stanza: Option<String>,
+    /// `-V`.
+    pub verbose: bool,
+}
+
+/// What happens to an attribute that has a value already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ListEdit {
+    /// It is replaced.
+    #[default]
+    Replace,
+    /// `-p`: the items are added at the end of the list.
+    Add,
+    /// `-m`: the items are taken from the list.
+    Remove,
+}
+
+/// The arguments of `rmdef`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rmdef {
+    /// How to make the change.
+    pub mode: Mode,
+    /// `-t`: object types; empty means node.
+    pub types: Vec<String>,
+    /// `-o` or the operand.
+    pub objects: Option<Range>,
+    /// `-a`: everything.
+    pub all: bool,
+    /// `-f`: yes, really.
+    pub force: bool,
+    /// `-V`.
+    pub verbose: bool,
+}
+
+/// The arguments of `nodeset`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nodeset {
+    /// How to make the change.
+    pub mode: Mode,
+    /// Which nodes.
+    pub nodes: Range,
+    /// The state word as typed: `boot`, `osimage=NAME`, `stat` …
+    pub state: String,
+}
+
+/// The arguments of `snmove`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snmove {
+    /// How to make the change.
+    pub mode: Mode,
+    /// Which nodes; none means all of `source`.
+    pub nodes: Option<Range>,
+    /// `-s`: the service node that gives, as the management node names it.
+    pub source: Option<String>,
+    /// `-S`: the same, as its nodes name it.
+    pub sourcen: Option<String>,
+    /// `-d`: the service node that takes.
+    pub dest: Option<String>,
+    /// `-D`: the same, as its nodes will name it.
+    pub destn: Option<String>,
+    /// `-i`: leave the running nodes alone.
+    pub ignore_nodes: bool,
+    /// `-P`: scripts to run afterwards; `all` for every script of the node.
+    pub postscripts: Option<String>,
+    /// `--force-fence`: the operator vouches that the source is off.
+    pub force_fence: bool,
+    /// `-V`.
+    pub verbose: bool,
+}
+
+/// The arguments of `updatenode`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Updatenode {
+    /// How to make the change; only `dry_run` and `no_wait` mean something here.
+    pub mode: Mode,
+    /// Which nodes.
+    pub nodes: Range,
+    /// `-P`: run scripts; an empty list means those that the node is defined with.
+    pub scripts: Option<Vec<String>>,
+    /// `-F`: bring files.
+    pub sync: bool,
+    /// `-s`: bring the node to its desired state again.
+    pub settle: bool,
+    /// `-t`: seconds that one script may take.
+    pub timeout_seconds: Option<u32>,
+    /// `-V`.
+    pub verbose: bool,
+}

@@ -1,0 +1,96 @@
+//! Which objects the definition commands mean: types, and names or noderanges.
+
+use common::id::{ImageName, NetworkName};
+
+use crate::change::{Range, Talk};
+use crate::model::Model;
+use crate::query::object::CLUSTERSITE;
+use crate::query::range;
+use crate::table::attribute::{self, ObjectType};
+
+/// The types that `-t` names; none where one of them does not exist (and then it is said).
+pub(crate) fn kinds(types: &[String], talk: &mut Talk<'_>) -> Option<Vec<&'static ObjectType>> {
+    let node = ["node".to_owned()];
+    let types = if types.is_empty() { &node } else { types };
+    let mut kinds = Vec::new();
+    for name in types {
+        let Some(kind) = attribute::object_type(name) else {
+            talk.error(&format!("\nType '{name}' is not a valid xCAT object type."));
+            return None;
+        };
+        kinds.push(kind);
+    }
+    Some(kinds)
+}
+
+/// The objects that are named, each once, in the order given (nodes sorted).
+pub(crate) fn named(
+    model: &Model,
+    types: &[String],
+    objects: Option<&Range>,
+    talk: &mut Talk<'_>,
+) -> Option<Vec<(&'static ObjectType, String)>> {
+    let kinds = kinds(types, talk)?;
+    let mut found = Vec::new();
+    for kind in kinds {
+        let names = match objects {
+            Some(range) => names(model, kind, range, talk)?,
+            None if kind.name == "site" => vec![CLUSTERSITE.to_owned()],
+            None => {
+                talk.error("No object names were provided.");
+                return None;
+            }
+        };
+        found.extend(names.into_iter().map(|name| (kind, name)));
+    }
+    Some(found)
+}
+
+/// The names that a noderange or a list means for one type; none where it cannot be read.
+///
+/// Nodes that do not exist are named too: whether they must is the command's to say.
+pub(crate) fn names(
+    model: &Model,
+    kind: &'static ObjectType,
+    range: &Range,
+    talk: &mut Talk<'_>,
+) -> Option<Vec<String>> {
+    if kind.name != "node" {
+        let mut names: Vec<String> = Vec::new();
+        for name in range.text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        return Some(names);
+    }
+    match range::names(model, range) {
+        Ok(names) => Some(names),
+        Err(text) => {
+            talk.error(&text);
+            None
+        }
+    }
+}
+
+/// Why a new object may not have this name; none where it may.
+pub(crate) fn refuse_name(model: &Model, kind: &ObjectType, name: &str) -> Option<String> {
+    let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let is_valid = match kind.name {
+        "node" if name.contains('.') => {
+            return Some(format!("The object name '{name}' is invalid, Cannot use '.' in node name."));
+        }
+        "node" => is_plain && name.parse::<common::id::NodeName>().is_ok(),
+        // A group is addressed by noderanges: its name must come out of one as itself.
+        "group" => {
+            range::names(model, &Range::new(name)).is_ok_and(|names| names == [name]) || model.has_group(name)
+        }
+        "network" => name.parse::<NetworkName>().is_ok(),
+        "osimage" => name.parse::<ImageName>().is_ok(),
+        "site" => name == CLUSTERSITE,
+        _ => !name.chars().any(|c| c.is_control() || c.is_whitespace()),
+    };
+    (!is_valid).then(|| {
+        format!("The object name '{name}' is invalid, please refer to \"man xcatdb\" for the valid \"xCAT Object Name Format\"")
+    })
+}

@@ -1,0 +1,123 @@
+//! `rmdef`, and the removal of one object with all of its rows.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::define::targets;
+use super::verify::{self, Part};
+use super::{Context, Draft, Outcome, Rmdef, Talk};
+use crate::model::Model;
+use crate::query::object;
+use crate::table::attribute::{self, ObjectType};
+use crate::table::{RowKey, TableId, schema};
+
+/// Plans `rmdef`.
+pub(super) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
+    verify::plan(model, args.mode, context, |draft, talk, refused| {
+        let found = targets_of(model, args, talk)?;
+        let mut parts = Vec::new();
+        for (kind, name) in found {
+            if !object::exists(draft.model(), kind, &name) {
+                talk.error(&format!("Could not find an object named '{name}' of type '{}'.", kind.name));
+            } else if !refused.contains(&name) {
+                remove(draft, kind, &name);
+                talk.record(|| json!({"type": kind.name, "name": name, "result": "removed"}));
+                parts.push(Part { kind, name, is_new: false });
+            }
+        }
+        conclude(args, &parts, talk);
+        Some(parts)
+    })
+}
+
+/// The objects that are named; none when the command as a whole is refused.
+fn targets_of(
+    model: &Model,
+    args: &Rmdef,
+    talk: &mut Talk<'_>,
+) -> Option<Vec<(&'static ObjectType, String)>> {
+    if !args.all {
+        let found = targets::named(model, &args.types, args.objects.as_ref(), talk)?;
+        if !args.force && found.iter().any(|(kind, _)| kind.name == "site") {
+            talk.error("Removing the site removes all of its settings; use the '-f' option to do it.");
+            return None;
+        }
+        return Some(found);
+    }
+    if !args.force {
+        talk.error("You must use the '-f' option when using the '-a' option.");
+        return None;
+    }
+    let kinds = targets::kinds(&args.types, talk)?;
+    let is_meant = |kind: &&ObjectType| {
+        // Without -t, who may do what and what the site is stay: else nobody could repair it.
+        if args.types.is_empty() {
+            !matches!(kind.name, "site" | "policy")
+        } else {
+            kinds.iter().any(|meant| meant.name == kind.name)
+        }
+    };
+    let all = attribute::object_types().filter(is_meant);
+    Some(all.flat_map(|kind| object::names(model, kind).into_iter().map(move |name| (kind, name))).collect())
+}
+
+fn conclude(args: &Rmdef, removed: &[Part], talk: &mut Talk<'_>) {
+    if removed.is_empty() {
+        talk.info("No objects have been removed from the xCAT database.");
+    } else if args.verbose {
+        talk.info("The following objects were removed:");
+        removed.iter().for_each(|part| talk.info(part.name.clone()));
+    } else {
+        talk.info(format!("{} object definitions have been removed.", removed.len()));
+    }
+}
+
+/// Removes every row of an object. A group also goes out of its members' lists.
+pub(super) fn remove(draft: &mut Draft, kind: &'static ObjectType, name: &str) {
+    if kind.name == "group" {
+        let members: Vec<_> = draft.model().members(name).into_iter().map(|node| node.to_string()).collect();
+        for node in members {
+            super::define::group::leave(draft, &node, name);
+        }
+    }
+    for (table, key) in rows_of(draft.model(), kind, name) {
+        draft.remove_row(table, &key);
+    }
+}
+
+/// All rows that are about an object.
+///
+/// The epoch of a node (`ownership`) stays when the node goes: a node that comes back under its
+/// name must not be answered for under an epoch that its agent has seen the end of.
+pub(super) fn rows_of(model: &Model, kind: &'static ObjectType, name: &str) -> BTreeSet<(TableId, RowKey)> {
+    let tables = model.tables();
+    let mut found = BTreeSet::new();
+    if kind.name == "site" {
+        found.extend(tables.rows(schema::SITE).map(|(key, _)| (schema::SITE, key.clone())));
+        return found;
+    }
+    for attribute in &kind.attributes {
+        let rows = object::rows(model, attribute, name);
+        found.extend(rows.into_iter().map(|(key, _)| (attribute.table, key.clone())));
+    }
+    if matches!(kind.name, "node" | "group") {
+        for table in tables.ids().filter(|table| table.table().key.first() == Some(&"node")) {
+            let is_kept = table == schema::OWNERSHIP || (kind.name == "group" && table == schema::NODELIST);
+            if !is_kept {
+                found.extend(tables.rows_under(table, name).map(|(key, _)| (table, key.clone())));
+            }
+        }
+    }
+    if kind.name == "node" {
+        // A removed node is a stranger at once: its certificate and its token go with it.
+        for table in [schema::MEMBER, schema::JOINTOKEN] {
+            let rows = tables.rows(table).filter(|(_, row)| row.cell("name") == Some(name));
+            found.extend(rows.map(|(key, _)| (table, key.clone())));
+        }
+        found.extend(
+            tables.rows_under(schema::SNADDRESS, name).map(|(key, _)| (schema::SNADDRESS, key.clone())),
+        );
+    }
+    found
+}

@@ -1,0 +1,68 @@
+//! A change as a person reads it: one line for each attribute, old and new.
+//!
+//! ```text
+//! n1: servicenode: sn1,sn2 -> sn2,sn1
+//! n1: xcatmaster: sn1e -> sn2e
+//! ```
+
+use serde_json::{Value, json};
+
+use crate::table::Edit;
+use crate::table::attribute;
+
+/// One cell before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference<'a> {
+    /// The object: the first column of the row's name.
+    pub object: String,
+    /// The attribute of nodes, where the column is one; else `table.column`.
+    pub attribute: String,
+    /// What it was; none where it was not set.
+    pub before: Option<&'a str>,
+    /// What it becomes.
+    pub after: Option<&'a str>,
+}
+
+/// The cells that edits change, in the order of table, row and column; key columns say nothing new
+/// and are left out, except where nothing else is there to say.
+pub fn differences(edits: &[Edit]) -> Vec<Difference<'_>> {
+    edits.iter().flat_map(of_row).collect()
+}
+
+impl Difference<'_> {
+    /// One line of text.
+    pub fn text(&self) -> String {
+        let show = |value: Option<&str>| value.map_or_else(|| "(unset)".to_owned(), str::to_owned);
+        format!("{}: {}: {} -> {}", self.object, self.attribute, show(self.before), show(self.after))
+    }
+
+    /// The same as JSON.
+    pub fn record(&self) -> Value {
+        json!({"object": self.object, "attribute": self.attribute, "before": self.before, "after": self.after})
+    }
+}
+
+fn of_row(edit: &Edit) -> Vec<Difference<'_>> {
+    let schema = edit.table.table();
+    let difference = |column: &'static str| Difference {
+        object: edit.key.to_string(),
+        attribute: attribute_name(edit, column),
+        before: edit.before.as_ref().and_then(|row| row.cell(column)),
+        after: edit.after.as_ref().and_then(|row| row.cell(column)),
+    };
+    let all = schema.columns.iter().map(|column| difference(column.name)).zip(&schema.columns);
+    let changed: Vec<_> = all.filter(|(difference, _)| difference.before != difference.after).collect();
+    let is_plain = changed.iter().any(|(_, column)| !schema.key.contains(&column.name));
+    changed
+        .into_iter()
+        .filter(|(_, column)| !is_plain || !schema.key.contains(&column.name))
+        .map(|(difference, _)| difference)
+        .collect()
+}
+
+fn attribute_name(edit: &Edit, column: &str) -> String {
+    ["node", "network", "osimage", "route", "policy", "group"]
+        .into_iter()
+        .find_map(|kind| attribute::of_column(kind, edit.table, column))
+        .map_or_else(|| format!("{}.{column}", edit.table), |attribute| attribute.name.to_owned())
+}

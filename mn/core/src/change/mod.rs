@@ -1,0 +1,38 @@
+//! What a command changes: the only place where a [`Change`] is made.
+//!
+//! A [`Command`] is planned on a [`Draft`] of the newest model, object by object; an object that
+//! is refused is rolled back and the others stay (xCAT's way; `--atomic` makes it all or nothing).
+//! What is left becomes a [`Change`] on a named revision, and the text to say once it is durable.
+//!
+//! Nothing here waits, sends or stores: `mn` commits the change and prints the [`Outcome`].
+
+mod command;
+pub(crate) mod define;
+mod delete;
+mod diff;
+mod draft;
+mod outcome;
+mod rename;
+pub(crate) mod stanza;
+mod verify;
+pub(crate) mod write;
+
+pub use self::command::{
+    Asked, Command, Define, ListEdit, Mode, Nodeset, Operation, Range, Rmdef, Sent, Snmove, TokenCreate,
+    Updatenode,
+};
+pub use self::diff::{Difference, differences};
+pub use self::draft::{Change, Draft, Savepoint};
+pub use self::outcome::{Context, Line, Outcome, Talk, error, warning};
+
+use crate::model::Model;
+
+/// Plans a command on a model.
+pub fn plan(model: &Model, command: &Command, context: &Context) -> Outcome {
+    match command {
+        Command::Mkdef(args) => define::plan(model, define::Verb::Make, args, context),
+        Command::Chdef(args) => define::plan(model, define::Verb::Change, args, context),
+        Command::Rmdef(args) => delete::plan(model, args, context),
+        Command::Nodeset(_) => Outcome::refused("nodeset", &[]),
+    }
+}

@@ -1,0 +1,132 @@
+//! `nodeset`: what the next boot of nodes gets (`reference/xcat-hierarchy.md` §3.1).
+//!
+//! One word a node is written (`chain.currstate`); kernel, arguments and boot files follow from
+//! the definitions and are rendered when they are asked for, so a thousand nodes cost a thousand
+//! small rows and no file.
+
+use common::id::NodeName;
+use serde_json::json;
+
+use super::{Context, Draft, Nodeset, Outcome, Talk};
+use crate::derive;
+use crate::model::Model;
+use crate::table::{RowKey, schema as table};
+
+/// What is asked for, understood.
+enum State {
+    /// The node's own disk.
+    Boot,
+    /// Neither boot file nor lease for its firmware.
+    Offline,
+    /// The rescue system.
+    Shell,
+    /// An image: the node's own, or this one.
+    Image(Option<String>),
+}
+
+/// Plans a `nodeset`. Each node is a unit: one that is refused keeps its state, the others change.
+pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
+    let mut talk = Talk::new(context);
+    let nodes = match arguments.nodes.expand(model) {
+        Ok(nodes) => nodes,
+        Err(refusal) => return Outcome { lines: vec![super::Line::Err(format!("Error: {refusal}"))], change: None, status: 1 },
+    };
+    if arguments.state == "stat" {
+        stat(model, &nodes, &mut talk);
+        return talk.finish(None);
+    }
+    let state = match arguments.state.split_once('=') {
+        None if arguments.state == "boot" => State::Boot,
+        None if arguments.state == "offline" => State::Offline,
+        None if arguments.state == "shell" => State::Shell,
+        None if arguments.state == "osimage" => State::Image(None),
+        Some(("osimage", name)) if !name.is_empty() => State::Image(Some(name.to_owned())),
+        _ => {
+            talk.error(&format!("Invalid argument: {}", arguments.state));
+            talk.hint("  try      nodeset NODERANGE boot|offline|shell|osimage[=NAME]|stat");
+            return talk.finish(None);
+        }
+    };
+    if let State::Image(Some(name)) = &state
+        && model.tables().row(table::OSIMAGE, name).is_none()
+    {
+        talk.error(&format!("Cannot find the OS image {name} in the osimage table."));
+        return talk.finish(None);
+    }
+    let mut draft = Draft::new(model);
+    for node in &nodes {
+        let savepoint = draft.savepoint();
+        match set(&mut draft, node, &state) {
+            Ok(word) => {
+                talk.info(format!("{node}: {word}"));
+                talk.record(|| json!({ "node": node.as_str(), "state": word }));
+            }
+            Err(why) => {
+                draft.rollback(savepoint);
+                talk.error(&format!("{node}: {why}"));
+            }
+        }
+    }
+    if arguments.mode.atomic && talk.status() != 0 {
+        draft = Draft::new(model);
+        talk.hint("nothing was changed (--atomic)");
+    }
+    let change = draft.finish();
+    talk.finish((!arguments.mode.dry_run && !change.is_empty()).then_some(change))
+}
+
+fn stat(model: &Model, nodes: &[NodeName], talk: &mut Talk<'_>) {
+    for node in nodes {
+        let state = derive::state_of(model, node).unwrap_or_else(|| "boot".to_owned());
+        talk.info(format!("{node}: {state}"));
+        talk.record(|| json!({ "node": node.as_str(), "state": state }));
+    }
+}
+
+/// Sets a node's state and gives the word for it.
+fn set(draft: &mut Draft, node: &NodeName, state: &State) -> Result<String, String> {
+    let key = RowKey::one(node.as_str());
+    let word = match state {
+        State::Boot => "boot".to_owned(),
+        State::Offline => "offline".to_owned(),
+        State::Shell => {
+            if derive::shell_files(draft.model(), node).is_none() {
+                return Err("the rescue system's kernel is not in the served tree; \
+                    put tftpboot/xcat/genesis.kernel.ARCH there"
+                    .to_owned());
+            }
+            "shell".to_owned()
+        }
+        State::Image(name) => return image(draft, node, &key, name.as_deref()),
+    };
+    draft.set(table::CHAIN, &key, "currstate", &word);
+    draft.set(table::CHAIN, &key, "currchain", &word);
+    Ok(word)
+}
+
+fn image(draft: &mut Draft, node: &NodeName, key: &RowKey, name: Option<&str>) -> Result<String, String> {
+    let own = || draft.model().cell(table::NODETYPE, node.as_str(), "provmethod").map(std::borrow::Cow::into_owned);
+    let name = name.map(str::to_owned).or_else(own);
+    let name = name.ok_or("no image is named, and the node has no provmethod; try osimage=NAME")?;
+    let row = draft.model().tables().row(table::OSIMAGE, &name).cloned();
+    let row = row.ok_or_else(|| format!("Cannot find the OS image {name} in the osimage table."))?;
+    let cell = |column| row.cell(column).unwrap_or_default().to_owned();
+    let (method, os, arch, profile) = (cell("provmethod"), cell("osvers"), cell("osarch"), cell("profile"));
+    if !matches!(method.as_str(), "install" | "netboot" | "statelite") {
+        return Err(format!("the image {name} has provmethod {method:?}, which is none of install, netboot, statelite"));
+    }
+    if derive::bootable(draft.model(), &name).is_none() {
+        let folder = format!("tftpboot/xcat/osimage/{name}");
+        return Err(format!("the image {name} has no kernel in the served tree; put kernel and initrd into {folder}/"));
+    }
+    let word = format!("{method} {os}-{arch}-{profile}");
+    draft.set(table::CHAIN, key, "currstate", &word);
+    draft.set(table::CHAIN, key, "currchain", "boot");
+    for (column, value) in [("provmethod", name.as_str()), ("os", &os), ("arch", &arch), ("profile", &profile)] {
+        let now = draft.model().cell(table::NODETYPE, node.as_str(), column).map(std::borrow::Cow::into_owned);
+        if !value.is_empty() && now.as_deref() != Some(value) {
+            draft.set(table::NODETYPE, key, column, value);
+        }
+    }
+    Ok(word)
+}

@@ -1,0 +1,114 @@
+//! What a command says, before it is rendered.
+
+use common::report::Refusal;
+use common::wire::operator::View;
+use serde_json::Value;
+
+use super::Change;
+
+/// What a command knows of whoever asked and whoever answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The name of the server that answers, as it stands in `Error: [xcatmn]: …`.
+    pub server: String,
+    /// How the answer will be shown.
+    pub view: View,
+}
+
+/// A piece of an answer. A producer looks at [`View::json`] and makes either text or records for
+/// standard output; what goes to standard error is text in both.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// For standard output; one line or several, without the last newline.
+    Out(String),
+    /// For standard error, likewise.
+    Err(String),
+    /// For standard output when JSON is asked for: one element of the answer's array.
+    Record(Value),
+}
+
+/// What became of planning a command: a change to commit, if there is one, and what to say
+/// *after* it is committed.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What is to be committed; none where nothing changes (a dry run, refusals, no difference).
+    pub change: Option<Change>,
+    /// What to say.
+    pub lines: Vec<Line>,
+    /// The exit status.
+    pub status: u8,
+}
+
+impl Outcome {
+    /// A whole command refused, in the shape of `common::report`.
+    pub fn refused(command: &str, refusals: &[Refusal]) -> Self {
+        let lines = refusals.iter().map(|refusal| Line::Err(refusal.render(command))).collect();
+        Self { change: None, lines, status: 1 }
+    }
+}
+
+/// Writes lines in the frame in which xCAT's client shows them (`reference/xcat-cli.md` §0.2) and
+/// keeps the exit status.
+#[derive(Debug)]
+pub struct Talk<'a> {
+    context: &'a Context,
+    lines: Vec<Line>,
+    status: u8,
+}
+
+impl<'a> Talk<'a> {
+    /// Nothing said yet.
+    pub fn new(context: &'a Context) -> Self {
+        Self { context, lines: Vec::new(), status: 0 }
+    }
+
+    /// An information, on standard output (not with JSON, where records say the same).
+    pub fn info(&mut self, text: impl Into<String>) {
+        if !self.context.view.json {
+            self.lines.push(Line::Out(text.into()));
+        }
+    }
+
+    /// A warning; the exit status stays.
+    pub fn warn(&mut self, text: &str) {
+        self.lines.push(Line::Err(warning(self.context, text)));
+    }
+
+    /// An error: the exit status becomes 1.
+    pub fn error(&mut self, text: &str) {
+        self.lines.push(Line::Err(error(self.context, text)));
+        self.status = 1;
+    }
+
+    /// An advice that follows an error: text alone, on standard error.
+    pub fn hint(&mut self, text: impl Into<String>) {
+        self.lines.push(Line::Err(text.into()));
+    }
+
+    /// A record, where JSON is asked for.
+    pub fn record(&mut self, make: impl FnOnce() -> Value) {
+        if self.context.view.json {
+            self.lines.push(Line::Record(make()));
+        }
+    }
+
+    /// The exit status so far.
+    pub const fn status(&self) -> u8 {
+        self.status
+    }
+
+    /// The outcome, with this change.
+    pub fn finish(self, change: Option<Change>) -> Outcome {
+        Outcome { change, lines: self.lines, status: self.status }
+    }
+}
+
+/// xCAT's frame around an error.
+pub fn error(context: &Context, text: &str) -> String {
+    format!("Error: [{}]: {text}", context.server)
+}
+
+/// xCAT's frame around a warning.
+pub fn warning(context: &Context, text: &str) -> String {
+    format!("Warning: [{}]: {text}", context.server)
+}

@@ -1,0 +1,221 @@
+//! Which nodes a move takes, and everything that refuses it, before anything changes.
+
+use common::id::{NodeName, SnName};
+use common::report::Refusal;
+
+use super::{Move, State, attributes, under_way};
+use crate::change::{Draft, Snmove};
+use crate::derive;
+use crate::model::Model;
+use crate::table::{nearest, schema as table};
+
+/// A move that nothing refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The service node that takes.
+    pub target: SnName,
+    /// `-D`.
+    pub targetn: Option<String>,
+    /// `-s`.
+    pub source: Option<SnName>,
+    /// `-S`.
+    pub sourcen: Option<String>,
+    /// The nodes that move, in the order of their names.
+    pub nodes: Vec<Moving>,
+    /// Selected nodes that are as they would become already.
+    pub settled: Vec<NodeName>,
+}
+
+/// A node that moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moving {
+    /// The node.
+    pub node: NodeName,
+    /// Its owner; none where it has none yet.
+    pub from: Option<SnName>,
+    /// What changes in its definition: attribute, before, after.
+    pub changes: Vec<(String, String, String)>,
+}
+
+/// Plans moves, one for each target: without `-d` each node goes to the second of its pool.
+///
+/// # Errors
+/// Everything that is wrong, all at once; then nothing is changed for any node.
+pub fn plan(model: &Model, arguments: &Snmove) -> Result<Vec<Plan>, Vec<Refusal>> {
+    let ask = Ask::read(model, arguments)?;
+    let nodes = ask.select(model, arguments)?;
+    let mut refusals = Vec::new();
+    let mut plans: Vec<Plan> = Vec::new();
+    for node in nodes {
+        match ask.node(model, &node) {
+            Err(refusal) => refusals.push(refusal.about(&node)),
+            Ok((target, moving)) => {
+                let at = plans.iter().position(|plan| plan.target == target).unwrap_or_else(|| {
+                    plans.push(ask.plan(target));
+                    plans.len() - 1
+                });
+                if moving.changes.is_empty() { plans[at].settled.push(node) } else { plans[at].nodes.push(moving) }
+            }
+        }
+    }
+    if refusals.is_empty() { Ok(plans) } else { Err(refusals) }
+}
+
+/// What was asked, with the service nodes looked up.
+struct Ask {
+    target: Option<SnName>,
+    targetn: Option<String>,
+    source: Option<SnName>,
+    sourcen: Option<String>,
+}
+
+fn service_node(model: &Model, option: &str, text: &str) -> Result<SnName, Refusal> {
+    derive::service_node_named(model, text).ok_or_else(|| {
+        let known: Vec<String> = model.service_nodes().iter().map(ToString::to_string).collect();
+        let close = nearest::names(text, known.iter().map(String::as_str));
+        let because = if model.has_node(text) {
+            format!("{text} is a node without a row in the table servicenode")
+        } else {
+            format!("the service nodes are: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })
+        };
+        let attempt = close.first().map_or_else(
+            || format!("chdef {text} setupdhcp=1 setuptftp=1 setupnfs=1, or lsdef -t node -w setupdhcp==1"),
+            |name| format!("{option} {name}"),
+        );
+        Refusal::new(format!("{text} is not a service node")).because(because).attempt(attempt)
+    })
+}
+
+impl Ask {
+    fn read(model: &Model, arguments: &Snmove) -> Result<Self, Vec<Refusal>> {
+        let mut refusals = Vec::new();
+        if arguments.ignore_nodes && arguments.postscripts.is_some() {
+            let refusal = Refusal::new("-i and -P contradict each other");
+            refusals.push(refusal.because("-i leaves the running nodes alone, -P runs scripts on them"));
+        }
+        if arguments.nodes.is_none() && arguments.source.is_none() {
+            let refusal = Refusal::new("nothing says which nodes are to move");
+            refusals.push(refusal.attempt("snmove NODERANGE -d SN, or snmove -s SN1 -d SN2"));
+        }
+        let mut look = |option, text: &Option<String>| match text.as_deref().map(|t| service_node(model, option, t)) {
+            Some(Ok(sn)) => Some(sn),
+            Some(Err(refusal)) => {
+                refusals.push(refusal);
+                None
+            }
+            None => None,
+        };
+        let (target, source) = (look("-d", &arguments.dest), look("-s", &arguments.source));
+        if arguments.nodes.is_none() && target.is_some() && target == source {
+            refusals.push(Refusal::new("the source and the target are the same service node").attempt("another -d"));
+        }
+        if refusals.is_empty() {
+            Ok(Self { target, source, targetn: arguments.destn.clone(), sourcen: arguments.sourcen.clone() })
+        } else {
+            Err(refusals)
+        }
+    }
+
+    fn plan(&self, target: SnName) -> Plan {
+        let Self { targetn, source, sourcen, .. } = self;
+        let (targetn, source, sourcen) = (targetn.clone(), source.clone(), sourcen.clone());
+        Plan { target, targetn, source, sourcen, nodes: Vec::new(), settled: Vec::new() }
+    }
+
+    /// The nodes: those of the noderange, else exactly those whose owner is the source (T7, T8);
+    /// service nodes are never moved along.
+    fn select(&self, model: &Model, arguments: &Snmove) -> Result<Vec<NodeName>, Vec<Refusal>> {
+        let Some(range) = &arguments.nodes else {
+            let owned = |node: &&NodeName| {
+                derive::pool_of(model, node).first() == self.source.as_ref() && !model.is_service_node(node.as_str())
+            };
+            let nodes: Vec<NodeName> = model.nodes().filter(owned).cloned().collect();
+            let source = arguments.source.as_deref().unwrap_or_default();
+            return if nodes.is_empty() {
+                let refusal = Refusal::new(format!("{source} owns no nodes"));
+                Err(vec![refusal.because(format!("no node has {source} first in its servicenode"))])
+            } else {
+                Ok(nodes)
+            };
+        };
+        let nodes = range.expand(model).map_err(|refusal| vec![refusal])?;
+        if nodes.is_empty() {
+            let refusal = Refusal::new(format!("the noderange {:?} means no nodes", range.text));
+            return Err(vec![refusal.attempt(format!("nodels {}", range.text))]);
+        }
+        let servers: Vec<String> =
+            nodes.iter().filter(|node| model.is_service_node(node.as_str())).map(ToString::to_string).collect();
+        if servers.is_empty() {
+            return Ok(nodes);
+        }
+        let refusal = Refusal::new(format!("{} cannot be moved: service nodes", servers.join(", ")));
+        Err(vec![refusal.attempt(format!("snmove '{},-{}' …", range.text, servers.join(",-")))])
+    }
+
+    /// Where a node goes and what changes for it.
+    fn node(&self, model: &Model, node: &NodeName) -> Result<(SnName, Moving), Refusal> {
+        let pool = derive::pool_of(model, node);
+        let target = self.target.clone().or_else(|| pool.get(1).cloned()).ok_or_else(|| {
+            let refusal = Refusal::new("has no backup service node to go to");
+            refusal.because("its servicenode has no second entry").attempt(format!("snmove {node} -d SN"))
+        })?;
+        if let Some(step) = under_way(model, node) {
+            let refusal = Refusal::new(format!("is being moved to {} already", step.target));
+            return Err(refusal.attempt("wait for that snmove to end, or look at it with lsslice"));
+        }
+        self.reach(model, node, &target)?;
+        let one = Move {
+            id: 0,
+            state: State::Released,
+            target: target.clone(),
+            targetn: self.targetn.clone(),
+            source: self.source.clone(),
+            sourcen: self.sourcen.clone(),
+        };
+        let mut draft = Draft::new(model);
+        attributes::rewrite(&mut draft, &one, node);
+        let changes = draft.edits().iter().filter(|edit| edit.table != table::OWNERSHIP).flat_map(changes).collect();
+        Ok((target, Moving { node: node.clone(), from: pool.into_iter().next(), changes }))
+    }
+
+    /// Whether the target can serve the node: an address of it lies in the node's network (V7, V13).
+    fn reach(&self, model: &Model, node: &NodeName, target: &SnName) -> Result<(), Refusal> {
+        let Some(ip) = model.ip(node.as_str()) else {
+            let refusal = Refusal::new("has no address, so nothing says which service node can reach it");
+            return Err(refusal.attempt(format!("chdef {node} ip=ADDRESS")));
+        };
+        let named = self.targetn.as_deref().map(|name| (name, model.resolve(name)));
+        let network = model.network_of(ip);
+        if let (Some((name, addresses)), Some(network)) = (&named, network)
+            && !addresses.is_empty()
+            && !addresses.iter().any(|address| network.net.contains(address))
+        {
+            let stays = Refusal::new(format!("stays where it is: {name} is not on network {}", network.name));
+            let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            return Err(stays.because(format!("{name} is {}", listed.join(", "))).attempt("another -D, or none"));
+        }
+        if named.is_some_and(|(_, addresses)| !addresses.is_empty()) {
+            return Ok(());
+        }
+        derive::address_for(model, target, node).map(drop).map_err(|error| {
+            let addresses: Vec<String> =
+                derive::addresses_of(model, target).iter().map(ToString::to_string).collect();
+            let owner = derive::pool_of(model, node).into_iter().next();
+            let stays = owner.map_or_else(|| "stays without an owner".to_owned(), |sn| format!("stays on {sn}"));
+            let has = if addresses.is_empty() { "none that is known".to_owned() } else { addresses.join(", ") };
+            Refusal::new(format!("{stays}: {error}"))
+                .because(format!("{target}'s addresses are: {has}"))
+                .attempt(format!("another -d, or give {target} an address on {}", error.network))
+        })
+    }
+}
+
+/// Column, before and after of an edit.
+fn changes(edit: &crate::table::Edit) -> Vec<(String, String, String)> {
+    let cell = |row: &Option<crate::table::Row>, column: &str| {
+        row.as_ref().and_then(|row| row.cell(column)).unwrap_or_default().to_owned()
+    };
+    let columns = edit.table.table().columns.iter().map(|column| column.name);
+    let one = |column: &str| (column.to_owned(), cell(&edit.before, column), cell(&edit.after, column));
+    columns.filter(|column| *column != "node").map(one).filter(|(_, before, after)| before != after).collect()
+}

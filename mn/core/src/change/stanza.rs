@@ -1,0 +1,157 @@
+//! Stanza text: objects with their attributes, one to a line.
+//!
+//! ```text
+//! # <xCAT data object stanza file>
+//!
+//! n1:
+//!     objtype=node
+//!     groups=all,compute
+//! ```
+//!
+//! Reading is as forgiving as xCAT's: blanks around names and values do not matter, nor do
+//! comment lines, and double quotes around a value go. `default-node:` gives values that objects
+//! of a type have unless they say otherwise. Unlike xCAT, `objtype` may stand anywhere in its
+//! stanza, and a value may end in a colon.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The first line of a stanza file.
+pub(crate) const HEADER: &str = "# <xCAT data object stanza file>";
+
+/// One object of a stanza file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stanza {
+    /// Its name.
+    pub name: String,
+    /// What `objtype` says; none where it is not there.
+    pub kind: Option<String>,
+    /// The other attributes, in order.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// A line that is neither a name, an attribute nor a comment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the stanza file is neither `name:` nor `attr=value`: {text}")]
+pub(crate) struct StanzaError {
+    line: usize,
+    text: String,
+}
+
+/// Reads a stanza file; defaults are filled in.
+///
+/// # Errors
+/// At the first line that means nothing.
+pub(crate) fn parse(text: &str) -> Result<Vec<Stanza>, StanzaError> {
+    let mut defaults: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut stanzas: Vec<Stanza> = Vec::new();
+    // Into which default the attributes go; none while they belong to the last stanza.
+    let mut default: Option<String> = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let refuse = || StanzaError { line: index + 1, text: line.chars().take(80).collect() };
+        if let Some(name) = line.strip_suffix(':').map(str::trim_end).filter(|name| !name.contains('=')) {
+            default = name.strip_prefix("default-").map(str::to_owned);
+            if default.is_none() {
+                stanzas.push(Stanza { name: name.to_owned(), ..Stanza::default() });
+            }
+            continue;
+        }
+        let (name, value) = line.split_once('=').ok_or_else(refuse)?;
+        let (name, value) = (name.trim().to_owned(), unquoted(value).to_owned());
+        match (&default, stanzas.last_mut()) {
+            (Some(_), _) if name == "objtype" => {}
+            (Some(kind), _) => defaults.entry(kind.clone()).or_default().push((name, value)),
+            (None, Some(stanza)) if name == "objtype" => stanza.kind = Some(value),
+            (None, Some(stanza)) => stanza.attributes.push((name, value)),
+            (None, None) => return Err(refuse()),
+        }
+    }
+    for stanza in &mut stanzas {
+        let given = stanza.kind.as_ref().and_then(|kind| defaults.get(kind)).into_iter().flatten();
+        let missing: Vec<_> = given
+            .filter(|(name, _)| !stanza.attributes.iter().any(|(own, _)| own == name))
+            .cloned()
+            .collect();
+        stanza.attributes.extend(missing);
+    }
+    Ok(stanzas)
+}
+
+/// Writes one stanza, without a newline at the end.
+pub(crate) fn render<'a>(
+    name: &str,
+    kind: &str,
+    attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let mut text = format!("{name}:\n    objtype={kind}");
+    for (attribute, value) in attributes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n    {attribute}={value}");
+    }
+    text
+}
+
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    value.strip_prefix('"').map_or(value, |inner| inner.strip_suffix('"').unwrap_or(inner)).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_stanza_file_is_read_with_its_defaults() {
+        let text = "# <xCAT data object stanza file>\n\ndefault-node:\n  groups=all\n  mgt=ipmi\n\
+                    n1:\n    objtype=node\n    usercomment=\" two words: \"\n n2 :\n\tmgt = openbmc\n\tobjtype=node\n";
+        let read = parse(text).unwrap();
+        insta::assert_snapshot!(
+            read.iter()
+                .map(|s| render(&s.name, s.kind.as_deref().unwrap(), s.attributes.iter().map(|(a, v)| (a.as_str(), v.as_str()))))
+                .collect::<Vec<_>>()
+                .join("\n"),
+            @r"
+        n1:
+            objtype=node
+            usercomment=two words:
+            groups=all
+            mgt=ipmi
+        n2:
+            objtype=node
+            mgt=openbmc
+            groups=all
+        "
+        );
+    }
+
+    #[test]
+    fn a_line_that_means_nothing_is_named() {
+        assert_eq!(
+            parse("n1:\n  objtype=node\n  what\n").unwrap_err().to_string(),
+            "line 3 of the stanza file is neither `name:` nor `attr=value`: what"
+        );
+        assert!(parse("  mgt=ipmi\n").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text in "[a-z:=\"# \n\t-]{0,200}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn what_is_written_is_read_again(
+            name in "[a-z][a-z0-9-]{0,8}",
+            attributes in prop::collection::vec(("[a-z]{1,8}", "[a-z0-9,.!|]{0,20}"), 0..6),
+        ) {
+            let attributes: Vec<_> = attributes.into_iter().filter(|(name, _)| name != "objtype").collect();
+            let text = render(&name, "node", attributes.iter().map(|(a, v)| (a.as_str(), v.as_str())));
+            prop_assert_eq!(parse(&text).unwrap(), vec![Stanza { name, kind: Some("node".into()), attributes }]);
+        }
+    }
+}

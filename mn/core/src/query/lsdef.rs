@@ -1,0 +1,287 @@
+//! `lsdef`: definitions of objects, in xCAT's shapes (`reference/xcat-cli.md` §3.7).
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use super::Lsdef;
+use super::object::{self, Reader, Shown};
+use super::select::Selection;
+use crate::change::define::targets;
+use crate::change::stanza;
+use crate::change::{Context, Line, Talk, error};
+use crate::model::Model;
+use crate::table::attribute::{self, ObjectType};
+use crate::table::schema;
+
+/// Answers `lsdef`; gives the exit status.
+pub(super) fn answer(model: &Model, args: &Lsdef, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
+    let mut talk = Talk::new(context);
+    let plan = Listing::new(model, args, &mut talk);
+    let outcome = talk.finish(None);
+    outcome.lines.into_iter().for_each(&mut *out);
+    let Some(mut listing) = plan else { return 1 };
+    listing.status = outcome.status;
+    listing.run(context, out)
+}
+
+/// What is shown of each object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// `NAME  (TYPE)`.
+    Short,
+    /// A header and indented attributes.
+    Long,
+    /// `NAME: ATTR=VALUE`.
+    Compressed,
+    /// A stanza file.
+    Stanza,
+}
+
+struct Listing<'a> {
+    model: &'a Model,
+    args: &'a Lsdef,
+    kinds: Vec<&'static ObjectType>,
+    selections: Vec<Selection>,
+    shape: Shape,
+    status: u8,
+    printed: usize,
+}
+
+impl<'a> Listing<'a> {
+    fn new(model: &'a Model, args: &'a Lsdef, talk: &mut Talk<'_>) -> Option<Self> {
+        let kinds = match args.all {
+            true => attribute::object_types().collect(),
+            false => targets::kinds(&args.types, talk)?,
+        };
+        let mut selections = Vec::new();
+        for text in &args.select {
+            let Ok(selection) = Selection::parse(text) else {
+                talk.error("Incorrect selection string specified with -w flag.");
+                return None;
+            };
+            selections.push(selection);
+        }
+        let is_long =
+            args.long || args.objects.is_some() || args.attributes.is_some() || args.nics || args.osimage;
+        let shape = match (args.stanza, args.compress, args.short) {
+            (true, ..) => Shape::Stanza,
+            (_, true, _) => Shape::Compressed,
+            (.., true) => Shape::Short,
+            _ if is_long => Shape::Long,
+            _ => Shape::Short,
+        };
+        for name in args.attributes.iter().flatten() {
+            let unknown: Vec<_> = kinds.iter().filter(|kind| !is_shown_name(kind, name)).collect();
+            if let (Some(kind), true) = (unknown.first(), unknown.len() == kinds.len()) {
+                talk.error(&format!(
+                    "'{name}' is not a valid attribute name for an object type of '{}'.",
+                    kind.name
+                ));
+                let nearest = attribute::nearest(kind.name, name);
+                if !nearest.is_empty() {
+                    talk.hint(format!("  try      {}", nearest.join(", ")));
+                }
+            }
+        }
+        Some(Self { model, args, kinds, selections, shape, status: 0, printed: 0 })
+    }
+
+    fn run(&mut self, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
+        if self.shape == Shape::Stanza && !context.view.json {
+            out(Line::Out(format!("{}\n", stanza::HEADER)));
+        }
+        let mut was_hidden = false;
+        for kind in self.kinds.clone() {
+            let reader = Reader::new(self.model, kind);
+            let Some(names) = self.names(kind, context, out) else { return 1 };
+            for name in &names {
+                if self.is_hidden(kind, name) {
+                    was_hidden = true;
+                    continue;
+                }
+                if self.args.objects.is_some() && !object::exists(self.model, kind, name) {
+                    // With several types, a name need be of one of them only.
+                    if !self.kinds.iter().any(|other| object::exists(self.model, other, name)) {
+                        let text =
+                            format!("Could not find an object named '{name}' of type '{}'.", kind.name);
+                        out(Line::Err(error(context, &text)));
+                        self.status = 1;
+                    }
+                } else if self.is_selected(kind, name) {
+                    self.print(&reader, kind, name, context, out);
+                }
+            }
+        }
+        if self.printed == 0 && !was_hidden && !context.view.json {
+            out(Line::Out("No object definitions have been found".to_owned()));
+        }
+        self.status
+    }
+
+    fn names(
+        &self,
+        kind: &'static ObjectType,
+        context: &Context,
+        out: &mut dyn FnMut(Line),
+    ) -> Option<Vec<String>> {
+        let Some(range) = &self.args.objects else { return Some(object::names(self.model, kind)) };
+        let mut talk = Talk::new(context);
+        let names = targets::names(self.model, kind, range, &mut talk);
+        talk.finish(None).lines.into_iter().for_each(out);
+        names
+    }
+
+    fn is_hidden(&self, kind: &ObjectType, name: &str) -> bool {
+        !self.args.hidden
+            && kind.name == "node"
+            && object::cell(self.model, schema::NODELIST, name, "hidden").is_some_and(|hidden| hidden == "1")
+    }
+
+    fn is_selected(&self, kind: &'static ObjectType, name: &str) -> bool {
+        let value = |selection: &Selection| object::value(self.model, kind, name, &selection.name);
+        self.selections.iter().all(|selection| value(selection).is_some_and(|value| selection.holds(&value)))
+    }
+
+    fn print(
+        &mut self,
+        reader: &Reader<'_>,
+        kind: &'static ObjectType,
+        name: &str,
+        context: &Context,
+        out: &mut dyn FnMut(Line),
+    ) {
+        self.printed += 1;
+        if self.shape == Shape::Short {
+            let blank = if self.args.all { " " } else { "  " };
+            out(match context.view.json {
+                true => Line::Record(json!({"name": name, "type": kind.name})),
+                false => Line::Out(format!("{name}{blank}({})", kind.name)),
+            });
+            return;
+        }
+        let shown = self.attributes(reader, kind, name);
+        if context.view.json {
+            let attributes: Map<String, Value> =
+                shown.iter().map(|shown| (shown.name.to_string(), json!(shown.value))).collect();
+            out(Line::Record(json!({"name": name, "type": kind.name, "attributes": attributes})));
+            return;
+        }
+        out(Line::Out(match self.shape {
+            Shape::Stanza => {
+                let set = shown.iter().filter(|shown| !shown.value.is_empty());
+                stanza::render(name, kind.name, set.map(|shown| (shown.name.as_ref(), shown.value.as_ref())))
+                    + "\n"
+            }
+            Shape::Compressed => {
+                let lines: Vec<String> =
+                    shown.iter().map(|shown| format!("{name}: {}={}", shown.name, shown.value)).collect();
+                lines.join("\n")
+            }
+            Shape::Short | Shape::Long => self.long(kind, name, &shown),
+        }));
+    }
+
+    fn long(&self, kind: &ObjectType, name: &str, shown: &[Shown<'_>]) -> String {
+        let mut text = format!("Object name: {name}");
+        if self.kinds.len() > 1 {
+            text.push_str(&format!("  ({})", kind.name));
+        }
+        for attribute in shown {
+            text.push_str(&format!("\n    {}={}", attribute.name, attribute.value));
+            if let (true, Some((table, key, column))) = (self.args.verbose, attribute.place) {
+                text.push_str(&format!("\t(Table:{table} - Key:{key} - Column:{column})"));
+            }
+        }
+        text
+    }
+
+    /// The attributes to show, by name.
+    fn attributes<'n>(
+        &'n self,
+        reader: &Reader<'n>,
+        kind: &'static ObjectType,
+        name: &'n str,
+    ) -> Vec<Shown<'n>> {
+        let mut shown = reader.read(name);
+        if kind.name == "node" && self.shape != Shape::Stanza {
+            self.add_default_scripts(name, &mut shown);
+        }
+        if self.args.osimage && kind.name == "node" {
+            self.add_image(name, &mut shown);
+        }
+        if self.args.nics {
+            shown.retain(|attribute| attribute.place.is_some_and(|(table, ..)| table == schema::NICS));
+        }
+        match &self.args.attributes {
+            Some(wanted) => only(kind, wanted, shown),
+            None => shown,
+        }
+    }
+
+    /// Every node runs `xcatdefaults` first, and a service node `service` too.
+    fn add_default_scripts(&self, name: &str, shown: &mut Vec<Shown<'_>>) {
+        for column in ["postbootscripts", "postscripts"] {
+            let row = |key| object::cell(self.model, schema::POSTSCRIPTS, key, column);
+            let service = row("service").filter(|_| self.model.is_member(name, "service"));
+            let defaults: Vec<&str> = row("xcatdefaults").into_iter().chain(service).collect();
+            if defaults.is_empty() {
+                continue;
+            }
+            match shown.binary_search_by(|known| known.name.as_ref().cmp(column)) {
+                Ok(at) => {
+                    if let Some(known) = shown.get_mut(at) {
+                        known.value = format!("{},{}", defaults.join(","), known.value).into();
+                    }
+                }
+                Err(at) => shown.insert(
+                    at,
+                    Shown {
+                        name: column.into(),
+                        value: defaults.join(",").into(),
+                        place: Some((schema::POSTSCRIPTS, "node", column)),
+                    },
+                ),
+            }
+        }
+    }
+
+    /// The attributes of the node's image, where the node has none of that name.
+    fn add_image(&self, name: &str, shown: &mut Vec<Shown<'_>>) {
+        let (Some(node), Some(image)) = (attribute::object_type("node"), attribute::object_type("osimage"))
+        else {
+            return;
+        };
+        let Some(method) = object::value(self.model, node, name, "provmethod") else { return };
+        for (name, value) in object::own(self.model, image, &method) {
+            if let Err(at) = shown.binary_search_by(|known| known.name.as_ref().cmp(name.as_str())) {
+                shown.insert(at, Shown { name: name.into(), value: value.into(), place: None });
+            }
+        }
+    }
+}
+
+/// Whether `-i` may name it: an attribute, or one interface of a nic attribute.
+fn is_shown_name(kind: &ObjectType, name: &str) -> bool {
+    crate::change::write::is_known(kind, name)
+}
+
+/// The named attributes alone, sorted, unset ones empty.
+fn only<'n>(kind: &ObjectType, wanted: &'n [String], shown: Vec<Shown<'n>>) -> Vec<Shown<'n>> {
+    let mut wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut chosen = Vec::new();
+    for name in wanted {
+        // `nicips` stands for all of its interfaces.
+        let is_it = |known: &Shown<'_>| {
+            known.name == name || object::split_nic(&known.name).is_some_and(|(packed, _)| packed == name)
+        };
+        let found: Vec<Shown<'n>> = shown.iter().filter(|known| is_it(known)).cloned().collect();
+        if found.is_empty() && is_shown_name(kind, name) {
+            chosen.push(Shown { name: name.into(), value: Cow::Borrowed(""), place: None });
+        }
+        chosen.extend(found);
+    }
+    chosen
+}

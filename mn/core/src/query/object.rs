@@ -1,0 +1,274 @@
+//! Objects on top of tables: which there are, and what their attributes hold
+//! (`reference/xcat-cli.md` §2.5).
+//!
+//! Nodes are read with what they inherit; every other object as its rows stand there, templates
+//! unevaluated. Attributes that tables do not hold as such are made here: the members and the type
+//! of a group, and the keys of the one `site` object.
+
+use std::borrow::Cow;
+
+use crate::model::Model;
+use crate::table::attribute::{self, Attribute, ObjectType, Selector};
+use crate::table::{Row, RowKey, TableId, schema};
+
+/// The one object of type `site`.
+pub(crate) const CLUSTERSITE: &str = "clustersite";
+
+/// An attribute of an object with its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shown<'a> {
+    /// What it is called; `nicips.eth0` for one interface of a packed column.
+    pub name: Cow<'a, str>,
+    /// What it holds, never empty.
+    pub value: Cow<'a, str>,
+    /// Where it is kept: table, key column and column.
+    pub place: Option<(TableId, &'static str, &'a str)>,
+}
+
+/// Reads objects of one type from one snapshot.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    model: &'a Model,
+    kind: &'static ObjectType,
+    /// The attributes of which a value may exist at all, by name.
+    attributes: Vec<&'static Attribute>,
+}
+
+impl<'a> Reader<'a> {
+    /// Looks which tables have rows, so that an object costs only what the site uses.
+    pub(crate) fn new(model: &'a Model, kind: &'static ObjectType) -> Self {
+        let is_used = |attribute: &&Attribute| model.tables().count(attribute.table) > 0;
+        let is_shown = |attribute: &&Attribute| attribute.name != kind.key;
+        let mut attributes: Vec<_> = kind.attributes.iter().filter(is_used).filter(is_shown).collect();
+        // Stable: of one name, the conditions stay in the registry's order.
+        attributes.sort_by_key(|attribute| attribute.name);
+        Self { model, kind, attributes }
+    }
+
+    /// All set attributes of an object, by name.
+    pub(crate) fn read(&self, name: &'a str) -> Vec<Shown<'a>> {
+        match self.kind.name {
+            "site" => self.read_site(),
+            "group" => self.read_group(name),
+            _ => self.read_columns(name),
+        }
+    }
+
+    fn read_columns(&self, name: &str) -> Vec<Shown<'a>> {
+        let mut shown: Vec<Shown<'a>> = Vec::new();
+        for attribute in &self.attributes {
+            if shown.last().is_some_and(|last| last.name == attribute.name)
+                || !is_met(self.model, attribute, name)
+            {
+                continue;
+            }
+            let Some(value) = column(self.model, attribute, name) else { continue };
+            let key = attribute.row.first().map_or("", |(column, _)| column);
+            let place = Some((attribute.table, key, attribute.column));
+            if attribute.table == schema::NICS {
+                let packed = unpack(&value);
+                if !packed.is_empty() {
+                    shown.extend(packed.into_iter().map(|(nic, value)| Shown {
+                        name: format!("{}.{nic}", attribute.name).into(),
+                        value: value.to_owned().into(),
+                        place,
+                    }));
+                    continue;
+                }
+            }
+            shown.push(Shown { name: attribute.name.into(), value: value.into(), place });
+        }
+        shown
+    }
+
+    fn read_site(&self) -> Vec<Shown<'a>> {
+        let rows = self.model.tables().rows(schema::SITE).filter(|(_, row)| row.is_live());
+        rows.filter_map(|(_, row)| {
+            let (key, value) = (row.cell("key")?, row.cell("value")?);
+            let place = Some((schema::SITE, "key", "value"));
+            Some(Shown { name: key.into(), value: value.into(), place })
+        })
+        .collect()
+    }
+
+    fn read_group(&self, name: &str) -> Vec<Shown<'a>> {
+        let mut shown = self.read_columns(name);
+        let mut put = |attribute: &'static str, value: String| {
+            let place = Some((schema::NODEGROUP, "groupname", attribute));
+            match shown.binary_search_by(|known| known.name.as_ref().cmp(attribute)) {
+                Ok(at) => shown.get_mut(at).into_iter().for_each(|known| known.value = value.clone().into()),
+                Err(at) => shown.insert(at, Shown { name: attribute.into(), value: value.into(), place }),
+            }
+        };
+        if cell(self.model, schema::NODEGROUP, name, "grouptype").is_none() {
+            put("grouptype", "static".to_owned());
+        }
+        put("members", self.model.members(name).join(","));
+        shown
+    }
+}
+
+/// Whether there is such an object.
+pub(crate) fn exists(model: &Model, kind: &ObjectType, name: &str) -> bool {
+    match kind.name {
+        "node" => model.has_node(name),
+        "group" => model.has_group(name),
+        "site" => name == CLUSTERSITE,
+        _ => key_attribute(kind).is_some_and(|key| !rows(model, key, name).is_empty()),
+    }
+}
+
+/// The names of all objects of a type, sorted.
+pub(crate) fn names(model: &Model, kind: &ObjectType) -> Vec<String> {
+    match kind.name {
+        "node" => model.nodes().map(ToString::to_string).collect(),
+        "group" => model.group_names().map(ToString::to_string).collect(),
+        "site" => vec![CLUSTERSITE.to_owned()],
+        _ => {
+            let Some(key) = key_attribute(kind) else { return Vec::new() };
+            let live = model.tables().rows(key.table).filter(|(_, row)| row.is_live());
+            let mut names: Vec<String> =
+                live.filter_map(|(_, row)| row.cell(key.column)).map(str::to_owned).collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        }
+    }
+}
+
+/// What an attribute of an object holds: the column whose condition is met.
+pub(crate) fn value(model: &Model, kind: &ObjectType, object: &str, name: &str) -> Option<String> {
+    if kind.name == "site" {
+        return cell(model, schema::SITE, name, "value").map(str::to_owned);
+    }
+    if let Some((packed, nic)) = split_nic(name) {
+        let packed = attribute::named(kind.name, packed).next()?;
+        let value = column(model, packed, object)?;
+        return unpack(&value)
+            .into_iter()
+            .find(|(known, _)| *known == nic)
+            .map(|(_, value)| value.to_owned());
+    }
+    match (kind.name, name) {
+        ("group", "members") => Some(model.members(object).join(",")).filter(|members| !members.is_empty()),
+        ("group", "grouptype") => {
+            Some(cell(model, schema::NODEGROUP, object, "grouptype").unwrap_or("static").to_owned())
+        }
+        _ => attribute::named(kind.name, name)
+            .filter(|attribute| is_met(model, attribute, object))
+            .find_map(|attribute| column(model, attribute, object)),
+    }
+}
+
+/// What an object's own rows hold, nothing inherited and no template evaluated.
+pub(crate) fn own(model: &Model, kind: &'static ObjectType, object: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for attribute in kind.attributes.iter().filter(|attribute| attribute.name != kind.key) {
+        let is_known = found.iter().any(|(name, _)| name == attribute.name);
+        if is_known || model.tables().count(attribute.table) == 0 || !is_met(model, attribute, object) {
+            continue;
+        }
+        let rows = rows(model, attribute, object);
+        if let Some(value) = rows.iter().find_map(|(_, row)| row.cell(attribute.column)) {
+            found.push((attribute.name.to_owned(), value.to_owned()));
+        }
+    }
+    found
+}
+
+/// The attribute that names objects of a type.
+pub(crate) fn key_attribute(kind: &ObjectType) -> Option<&Attribute> {
+    kind.attributes.iter().find(|attribute| attribute.name == kind.key)
+}
+
+/// Whether the condition of an attribute holds for an object.
+pub(crate) fn is_met(model: &Model, attribute: &Attribute, object: &str) -> bool {
+    let Some(condition) = &attribute.condition else { return true };
+    let held = attribute::named(attribute.object, condition.attribute)
+        // `nodetype` of a power distribution unit is conditioned on itself; the other column decides.
+        .filter(|other| other.condition.is_none())
+        .find_map(|other| column(model, other, object));
+    held.is_some_and(|held| condition.values.contains(&held.as_str()))
+}
+
+/// What a column holds for an object, conditions aside.
+pub(crate) fn column(model: &Model, attribute: &Attribute, object: &str) -> Option<String> {
+    let schema = attribute.table.table();
+    let is_by_name = matches!(attribute.row.as_slice(), [("node", Selector::Name)]);
+    if attribute.object == "node" && is_by_name && schema.is_inherited() && schema.key.len() == 1 {
+        return model.cell(attribute.table, object, attribute.column).map(|value| value.to_string());
+    }
+    let rows = rows(model, attribute, object);
+    let mut values: Vec<&str> = rows.iter().filter_map(|(_, row)| row.cell(attribute.column)).collect();
+    values.dedup();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+/// The live rows of an attribute's table that belong to an object.
+pub(crate) fn rows<'a>(model: &'a Model, attribute: &Attribute, object: &str) -> Vec<(&'a RowKey, &'a Row)> {
+    let wanted: Vec<(&str, &str)> =
+        attribute.row.iter().map(|(column, selector)| (*column, text(*selector, object))).collect();
+    let schema = attribute.table.table();
+    let part = |column: &str| wanted.iter().find(|(known, _)| *known == column).map(|(_, value)| *value);
+    let is_wanted =
+        |row: &Row| row.is_live() && wanted.iter().all(|(column, value)| row.cell(column) == Some(value));
+    match schema.key.first().and_then(|first| part(first)) {
+        Some(first) => {
+            model.tables().rows_under(attribute.table, first).filter(|(_, row)| is_wanted(row)).collect()
+        }
+        None => model.tables().rows(attribute.table).filter(|(_, row)| is_wanted(row)).collect(),
+    }
+}
+
+/// What a selector asks a column to hold.
+pub(crate) const fn text(selector: Selector, object: &str) -> &str {
+    match selector {
+        Selector::Name => object,
+        Selector::Text(text) => text,
+    }
+}
+
+/// A cell as it stands there.
+pub(crate) fn cell<'a>(model: &'a Model, table: TableId, key: &str, column: &str) -> Option<&'a str> {
+    model.tables().row(table, key).filter(|row| row.is_live())?.cell(column)
+}
+
+/// `nicips.eth0` is the interface `eth0` in the packed column `nicips`.
+pub(crate) fn split_nic(name: &str) -> Option<(&str, &str)> {
+    let (packed, nic) = name.split_once('.')?;
+    (packed.starts_with("nic") && !nic.is_empty()).then_some((packed, nic))
+}
+
+/// The interfaces of a packed column: `eth0!10.0.0.1|10.0.0.2,eth1!10.1.0.1`. Empty where it is
+/// not packed.
+pub(crate) fn unpack(packed: &str) -> Vec<(&str, &str)> {
+    packed.split(',').filter_map(|item| item.trim().split_once('!')).collect()
+}
+
+/// The packed column with one interface set, or taken out by an empty value.
+pub(crate) fn repack(packed: &str, nic: &str, value: &str) -> String {
+    let mut items: Vec<(&str, &str)> = unpack(packed);
+    match items.iter_mut().find(|(known, _)| *known == nic) {
+        Some(item) => item.1 = value,
+        None => items.push((nic, value)),
+    }
+    let items: Vec<String> = items
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(nic, value)| format!("{nic}!{value}"))
+        .collect();
+    items.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_interface_of_a_packed_column_is_set_alone() {
+        assert_eq!(repack("eth0!1.1.1.1,eth1!2.2.2.2", "eth1", "3.3.3.3"), "eth0!1.1.1.1,eth1!3.3.3.3");
+        assert_eq!(repack("eth0!1.1.1.1", "ib0", "9.9.9.9"), "eth0!1.1.1.1,ib0!9.9.9.9");
+        assert_eq!(repack("eth0!1.1.1.1,eth1!2.2.2.2", "eth0", ""), "eth1!2.2.2.2");
+        assert_eq!(repack("", "eth0", ""), "");
+    }
+}

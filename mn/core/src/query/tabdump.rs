@@ -1,0 +1,200 @@
+//! `tabdump`: a table as it is stored (`reference/xcat-cli.md` §3.6).
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value, json};
+
+use super::Tabdump;
+use crate::change::{Context, Line, error};
+use crate::model::Model;
+use crate::table::{Row, TableId, schema};
+
+/// Answers `tabdump`; gives the exit status.
+pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
+    let Some(name) = &args.table else {
+        for table in schema::TABLES.iter() {
+            out(match (context.view.json, args.describe) {
+                (true, _) => Line::Record(json!({"table": table.name, "description": table.doc})),
+                (_, true) => Line::Out(format!("{}:\t{}\n", table.name, table.doc)),
+                _ => Line::Out(table.name.to_owned()),
+            });
+        }
+        return 0;
+    };
+    let Ok(table) = TableId::named(name) else {
+        let text = match args.describe {
+            true => format!("table {name} does not exist."),
+            false => format!("No such table: {name}"),
+        };
+        out(Line::Err(error(context, &text)));
+        return 1;
+    };
+    if args.describe {
+        for column in &table.table().columns {
+            out(match context.view.json {
+                true => Line::Record(json!({"column": column.name, "description": column.doc})),
+                false => Line::Out(format!("{}:\t{}\n", column.name, column.doc)),
+            });
+        }
+        return 0;
+    }
+    match args.select.iter().map(|text| Condition::parse(table, text)).collect::<Result<Vec<_>, _>>() {
+        Ok(conditions) => {
+            rows(model, table, &conditions, args.last, context, out);
+            0
+        }
+        Err(text) => {
+            out(Line::Err(error(context, &text)));
+            1
+        }
+    }
+}
+
+fn rows(
+    model: &Model,
+    table: TableId,
+    conditions: &[Condition<'_>],
+    last: Option<u64>,
+    context: &Context,
+    out: &mut dyn FnMut(Line),
+) {
+    let columns: Vec<&str> = table.table().columns.iter().map(|column| column.name).collect();
+    if !context.view.json {
+        out(Line::Out(format!("#{}", columns.join(","))));
+    }
+    let is_wanted = |row: &Row| conditions.iter().all(|condition| condition.holds(row));
+    let found = model.tables().rows(table).filter(|(_, row)| is_wanted(row));
+    let skipped = last.map_or(0, |last| {
+        let all = model.tables().rows(table).filter(|(_, row)| is_wanted(row)).count();
+        all.saturating_sub(usize::try_from(last).unwrap_or(usize::MAX))
+    });
+    for (_, row) in found.skip(skipped) {
+        out(match context.view.json {
+            true => {
+                let cells: Map<String, Value> =
+                    row.cells().map(|(column, value)| (column.to_owned(), json!(value))).collect();
+                Line::Record(Value::Object(cells))
+            }
+            false => Line::Out(csv(&columns, row)),
+        });
+    }
+}
+
+/// One row: set fields quoted, quotes doubled, unset fields empty.
+fn csv(columns: &[&str], row: &Row) -> String {
+    let mut text = String::new();
+    for (index, column) in columns.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        if let Some(value) = row.cell(column) {
+            text.push('"');
+            text.push_str(&value.replace('"', "\"\""));
+            text.push('"');
+        }
+    }
+    text
+}
+
+/// One `-w`, as the database of xCAT would see it: an unset column fulfils nothing.
+#[derive(Clone, Copy, Debug)]
+struct Condition<'a> {
+    column: &'a str,
+    operator: &'a str,
+    value: &'a str,
+}
+
+impl<'a> Condition<'a> {
+    fn parse(table: TableId, text: &'a str) -> Result<Self, String> {
+        let unsupported = || format!("Unsupported operator:{text} on -w flag input");
+        let at = text.find(['=', '!', '<', '>']).ok_or_else(unsupported)?;
+        let (column, rest) = text.split_at(at);
+        let operators = ["==", "!=", "=~", "!~", "<=", ">=", "<", ">"];
+        let operator =
+            operators.into_iter().find(|operator| rest.starts_with(operator)).ok_or_else(unsupported)?;
+        let value = rest.strip_prefix(operator).unwrap_or_default();
+        let column = column.trim();
+        if table.table().column(column).is_none() {
+            return Err(format!("No column \"{column}\" in table \"{table}\""));
+        }
+        let value = match operator {
+            "=~" | "!~" => {
+                let inner = value.strip_prefix('/').unwrap_or(value);
+                inner.strip_suffix('/').unwrap_or(inner)
+            }
+            _ => value,
+        };
+        Ok(Self { column, operator, value })
+    }
+
+    fn holds(&self, row: &Row) -> bool {
+        let Some(held) = row.cell(self.column) else { return false };
+        match self.operator {
+            "==" => held == self.value,
+            "!=" => held != self.value,
+            "=~" => like(self.value, held),
+            "!~" => !like(self.value, held),
+            "<" => compare(held, self.value) == Ordering::Less,
+            "<=" => compare(held, self.value) != Ordering::Greater,
+            ">" => compare(held, self.value) == Ordering::Greater,
+            _ => compare(held, self.value) != Ordering::Less,
+        }
+    }
+}
+
+/// As numbers where both are numbers, else as text.
+fn compare(held: &str, value: &str) -> Ordering {
+    match (held.parse::<i64>(), value.parse::<i64>()) {
+        (Ok(held), Ok(value)) => held.cmp(&value),
+        _ => held.cmp(value),
+    }
+}
+
+/// SQL's `LIKE`: `%` is any text, `_` any one character, letters without their case. Takes at most
+/// the product of the lengths, whatever the pattern.
+fn like(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
+    let text: Vec<char> = text.to_lowercase().chars().collect();
+    let (mut at, mut place) = (0, 0);
+    // After the last `%`: where the pattern goes on, and how much of the text it has taken.
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(&c) = text.get(place) {
+        match pattern.get(at) {
+            Some('%') => {
+                retry = Some((at + 1, place));
+                at += 1;
+            }
+            Some(&wanted) if wanted == '_' || wanted == c => {
+                at += 1;
+                place += 1;
+            }
+            _ => {
+                let Some((after, taken)) = retry else { return false };
+                retry = Some((after, taken + 1));
+                (at, place) = (after, taken + 1);
+            }
+        }
+    }
+    pattern.iter().skip(at).all(|&c| c == '%')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn like_is_sqls() {
+        for (pattern, text, expected) in [
+            ("%12%", "n123", true),
+            ("n_", "n1", true),
+            ("n_", "n12", false),
+            ("N%", "n12", true),
+            ("%a%b", "xaxxb", true),
+            ("%a%b", "xaxx", false),
+            ("", "", true),
+            ("%", "", true),
+        ] {
+            assert_eq!(like(pattern, text), expected, "{text} like {pattern}");
+        }
+    }
+}
