@@ -36,9 +36,9 @@ impl Config {
             bind: Ipv4Addr::UNSPECIFIED,
             ports: Ports::default(),
             nfs: NfsBackend::Detect,
-            // On a rack's network an answer takes some milliseconds; a second covers a busy peer
-            // and still restarts faster than a client retries.
-            pool_wait: Duration::from_secs(1),
+            // On a rack's network an answer takes some milliseconds; this covers a busy peer and
+            // still restarts before a client asks again.
+            pool_wait: Duration::from_millis(700),
         }
     }
 }

@@ -1,1 +1,246 @@
-//! Under construction.
+//! The door for agents, for peers and for those who want to become one: who may come in, and who
+//! talks with them ([`session`] with agents, [`crate::peers`] with peers).
+//!
+//! - An agent comes in when its node is in the slice and its key is the one that the slice names.
+//!   A node that has just joined may be a moment ahead of the slice: it is let wait.
+//! - A stranger's request goes to the management node, which alone can sign, and its answer back.
+//! - Nobody else comes in.
+//!
+//! **Invariant**: one session a node; the newest wins.
+
+mod runs;
+mod session;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use common::id::{Digest, NodeName};
+use common::wire::join::{JoinAnswer, Kind};
+use common::wire::push::{FromSn, Report, Reported};
+use common::wire::work::{Run, RunAnswer, RunResult};
+use runtime::link::LinkError;
+use runtime::link::connection::Link;
+use runtime::link::endpoint::{Arrived, Incoming, Listener};
+use runtime::link::identity::Role;
+use runtime::link::join::JoinLink;
+use runtime::supervise::{BoxError, Nursery};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::content::Content;
+use crate::link::Upstream;
+use crate::peers::Peers;
+use crate::slice::Serving;
+use crate::slice::reports::Reports;
+
+/// Connections of agents, peers and strangers together: four times the nodes of the design.
+const MOST: usize = 4096;
+
+/// How long an agent whose key is not in the slice yet may wait for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a session tells the management node, and where it gets content.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What is served.
+    pub serving: watch::Receiver<Arc<Serving>>,
+    /// Where reports go.
+    pub reports: Reports,
+    /// The way to the management node.
+    pub upstream: Upstream,
+    /// Content for agents.
+    pub content: Content,
+}
+
+/// The agents of this service node. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Agents {
+    parts: Parts,
+    sessions: Arc<Mutex<BTreeMap<NodeName, Session>>>,
+    nursery: Nursery,
+}
+
+/// A session, as the others see it.
+#[derive(Debug)]
+struct Session {
+    id: u64,
+    link: Link,
+    runs: mpsc::Sender<Run>,
+}
+
+impl Agents {
+    /// No agents yet.
+    pub fn new(parts: Parts, stop: CancellationToken) -> Self {
+        Self { parts, sessions: Arc::default(), nursery: Nursery::new("agent", MOST, stop) }
+    }
+
+    /// Lets agents, peers and strangers in until stopped.
+    ///
+    /// # Errors
+    /// When the listener broke.
+    pub async fn run(
+        self,
+        listener: Listener,
+        peers: Peers,
+        stop: CancellationToken,
+    ) -> Result<(), BoxError> {
+        while let Some(incoming) = stop.run_until_cancelled(listener.accept()).await {
+            let Some(incoming) = incoming else { return Err("the socket for agents broke".into()) };
+            let (agents, peers) = (self.clone(), peers.clone());
+            let address = incoming.peer_address();
+            if !self.nursery.try_spawn(async move { agents.admit(incoming, peers).await }) {
+                tracing::debug!(%address, "turned a connection away: too many are open");
+            }
+        }
+        listener.close();
+        listener.drained().await;
+        Ok(())
+    }
+
+    /// How many agents are connected.
+    pub fn connected(&self) -> usize {
+        self.sessions().len()
+    }
+
+    async fn admit(&self, incoming: Incoming, peers: Peers) {
+        let address = incoming.peer_address();
+        match incoming.establish().await {
+            // What anyone can trigger is not worth more.
+            Err(error) => tracing::debug!(%address, error = common::report::chain(&error), "no handshake"),
+            Ok(Arrived::Stranger(stranger)) => {
+                if let Err(error) = self.relay(stranger).await {
+                    tracing::debug!(%address, error = common::report::chain(&error), "a join broke off");
+                }
+            }
+            Ok(Arrived::Member(link)) => match link.peer().clone() {
+                Role::Agent(node) => self.agent(node, link).await,
+                Role::ServiceNode(sn) => peers.admit(sn, link).await,
+                Role::ManagementNode | Role::Operator(_) => {
+                    link.refuse("a service node takes agents and service nodes here");
+                }
+            },
+        }
+    }
+
+    /// Takes a stranger's question to the management node and the answer back.
+    async fn relay(&self, mut stranger: JoinLink) -> Result<(), LinkError> {
+        let join = stranger.request().await?;
+        let answer = if join.request.kind == Kind::Agent {
+            self.parts.upstream.join(join).await
+        } else {
+            JoinAnswer::Refused("only node agents join here; ask the management node".to_owned())
+        };
+        stranger.answer(answer).await
+    }
+
+    async fn agent(&self, node: NodeName, link: Link) {
+        match admitted(self.parts.serving.clone(), &node, link.peer_key()).await {
+            Ok(()) => {}
+            Err(Denied::Forged) => {
+                let ip = link.peer_address().ip();
+                tracing::warn!(%node, %ip, "refused an agent whose key is not its node's");
+                return link.refuse("this is not the certificate that was given to this node last");
+            }
+            Err(Denied::Unknown) => {
+                tracing::debug!(%node, "closed the link of an agent whose node is not served here");
+                return link.close("this node is not served here");
+            }
+        }
+        let (id, runs) = self.enter(&node, &link);
+        let ended = session::run(self, &node, &link, runs).await;
+        link.close("the session is over");
+        let error = ended.err().map(|error| common::report::chain(&error));
+        tracing::debug!(%node, error, "the session with an agent ended");
+        if self.leave(&node, id) {
+            self.report(&node, Reported::Connected(false)).await;
+        }
+    }
+
+    /// Enters a session in place of an older one, which ends.
+    fn enter(&self, node: &NodeName, link: &Link) -> (u64, mpsc::Receiver<Run>) {
+        let id = runtime::link::authority::random_u64();
+        // Runs come one after the other from an operator; more than this are lost, and said to be.
+        let (sender, runs) = mpsc::channel(16);
+        let session = Session { id, link: link.clone(), runs: sender };
+        if let Some(older) = self.sessions().insert(node.clone(), session) {
+            older.link.close("a newer link of this node came");
+        }
+        (id, runs)
+    }
+
+    /// Takes a session out, unless a newer one stands in its place; says whether it did.
+    fn leave(&self, node: &NodeName, id: u64) -> bool {
+        let mut sessions = self.sessions();
+        let own = sessions.get(node).is_some_and(|session| session.id == id);
+        if own {
+            sessions.remove(node);
+        }
+        own
+    }
+
+    async fn report(&self, node: &NodeName, what: Reported) {
+        let epoch = self.parts.serving.borrow().node(node).map(|node| node.epoch);
+        // A node that was removed meanwhile has nobody to report to.
+        let Some(epoch) = epoch else { return };
+        self.report_in(node, epoch, what).await;
+    }
+
+    async fn report_in(&self, node: &NodeName, epoch: common::id::Epoch, what: Reported) {
+        let report = Report { node: node.clone(), at: runtime::clock::unix_seconds(), epoch, what };
+        self.parts.reports.append(report).await;
+    }
+
+    async fn answer(&self, run: u64, node: NodeName, answer: RunAnswer) {
+        self.parts.upstream.send(FromSn::RunResult(RunResult { run, node, answer })).await;
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<NodeName, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why an agent does not come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Denied {
+    /// Its node is not in the slice, or has no agent yet.
+    Unknown,
+    /// Its node's agent has another key.
+    Forged,
+}
+
+/// Whether the slice knows this key as the agent of this node, now or within [`PATIENCE`].
+async fn admitted(
+    mut serving: watch::Receiver<Arc<Serving>>,
+    node: &NodeName,
+    key: Digest,
+) -> Result<(), Denied> {
+    let waiting = serving.wait_for(|serving| may(serving, node, key).is_ok());
+    if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, waiting).await {
+        return Ok(());
+    }
+    may(&serving.borrow(), node, key)
+}
+
+fn may(serving: &Serving, node: &NodeName, key: Digest) -> Result<(), Denied> {
+    match serving.node(node).map(|node| node.agent_key) {
+        Some(Some(known)) if known == key => Ok(()),
+        Some(Some(_)) => Err(Denied::Forged),
+        Some(None) | None => Err(Denied::Unknown),
+    }
+}
+
+/// Where agents and peers are listened for.
+///
+/// # Errors
+/// When the port is taken, or the identity is of no use.
+pub fn listen(
+    address: SocketAddr,
+    identity: &runtime::link::identity::Identity,
+) -> Result<Listener, LinkError> {
+    let listener = Listener::bind(address, identity)?;
+    let address = listener.local_addr().unwrap_or(address);
+    tracing::info!(service = "agents", %address, "listening");
+    Ok(listener)
+}

@@ -1,1 +1,219 @@
-//! Under construction.
+//! The link with the management node: dialed, kept, and one conversation on it ([`session`]).
+//!
+//! The management node is not needed for anything that nodes are answered. While it is away the
+//! reports and log lines wait on disk, and strangers who want to join are asked to come again.
+
+pub mod addresses;
+mod deliver;
+mod session;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::wire::join::{JoinAnswer, RelayedJoin};
+use common::wire::push::FromSn;
+use runtime::backoff::Backoff;
+use runtime::link::authority::random_u64;
+use runtime::link::connection::Link;
+use runtime::link::endpoint::{Dialer, LinkOptions};
+use runtime::link::identity::{Identity, Role};
+use runtime::supervise::{BoxError, Nursery};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::agents::Agents;
+use crate::config::Config;
+use crate::content::Content;
+use crate::peers::Peers;
+use crate::slice::keeper::Handle;
+use crate::slice::reports::Reports;
+use crate::syslog::Spool;
+
+/// Messages that wait for the link: answers to a run of a thousand nodes fit, and beyond that their
+/// senders wait.
+const QUEUE: usize = 1024;
+
+/// How long a joining stranger waits for the management node.
+const JOIN: Duration = Duration::from_secs(10);
+
+/// How long one attempt to connect may take.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// A message of another part of this service node.
+#[derive(Debug)]
+enum Out {
+    Message(FromSn),
+    Join(RelayedJoin, oneshot::Sender<JoinAnswer>),
+}
+
+/// The way to the management node for the other parts. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    out: mpsc::Sender<Out>,
+    link: watch::Sender<Option<Link>>,
+}
+
+/// What [`Uplink::run`] works on.
+#[derive(Debug)]
+pub struct Uplink {
+    upstream: Upstream,
+    out: mpsc::Receiver<Out>,
+}
+
+/// What a conversation with the management node reads and changes.
+#[derive(Clone)]
+pub struct Parts {
+    /// What the administrator set.
+    pub config: Arc<Config>,
+    /// Who this is.
+    pub identity: Identity,
+    /// Takes slices in.
+    pub keeper: Handle,
+    /// Reports to deliver.
+    pub reports: Reports,
+    /// Log lines to deliver.
+    pub logs: Arc<Spool>,
+    /// What is here and what is missing.
+    pub content: Content,
+    /// The agents, for runs.
+    pub agents: Agents,
+    /// The pool, for questions.
+    pub peers: Peers,
+}
+
+impl Upstream {
+    /// The way to a management node that is still to be reached.
+    pub fn new() -> (Self, Uplink) {
+        let (sender, out) = mpsc::channel(QUEUE);
+        let upstream = Self { out: sender, link: watch::Sender::new(None) };
+        (upstream.clone(), Uplink { upstream, out })
+    }
+
+    /// The link, while the management node has welcomed us on it.
+    pub fn link(&self) -> watch::Receiver<Option<Link>> {
+        self.link.subscribe()
+    }
+
+    /// Sends a message; drops it while the management node is away, which then does not ask for it.
+    pub async fn send(&self, message: FromSn) {
+        if self.link.borrow().is_some() && self.out.send(Out::Message(message)).await.is_err() {
+            tracing::debug!("a message for the management node came while stopping");
+        }
+    }
+
+    /// Relays a stranger's request and gives the answer.
+    pub async fn join(&self, join: RelayedJoin) -> JoinAnswer {
+        let later = || JoinAnswer::Later("the management node is out of reach".to_owned());
+        if self.link.borrow().is_none() {
+            return later();
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.out.send(Out::Join(join, answer)).await.is_err() {
+            return later();
+        }
+        match tokio::time::timeout(JOIN, answered).await {
+            Ok(Ok(answer)) => answer,
+            _ => later(),
+        }
+    }
+}
+
+impl Uplink {
+    /// Keeps the conversation going until stopped.
+    ///
+    /// # Errors
+    /// When the identity is of no use.
+    pub async fn run(mut self, parts: Parts, stop: CancellationToken) -> Result<(), BoxError> {
+        let options = LinkOptions {
+            connect: CONNECT,
+            bind: Some(SocketAddr::from((parts.config.bind, 0))),
+            ..LinkOptions::default()
+        };
+        let dialer = Dialer::with_options(&parts.identity, options)?;
+        // Runs and questions to peers that are under way; the management node bounds them too.
+        let nursery = Nursery::new("errand", 256, stop.clone());
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(3), random_u64());
+        let mut complaint = Complaint::default();
+        loop {
+            let attempt = self.attempt(&dialer, &parts, &nursery, &mut backoff, &mut complaint);
+            if stop.run_until_cancelled(attempt).await.is_none() {
+                break;
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(backoff.next())).await.is_none() {
+                break;
+            }
+        }
+        dialer.close().await;
+        Ok(())
+    }
+
+    /// Tries the addresses in turn until a conversation has come about and ended.
+    async fn attempt(
+        &mut self,
+        dialer: &Dialer,
+        parts: &Parts,
+        nursery: &Nursery,
+        backoff: &mut Backoff,
+        complaint: &mut Complaint,
+    ) {
+        let folder: PathBuf = parts.config.dir.clone();
+        let addresses = match addresses::read(&folder) {
+            Ok(addresses) => addresses,
+            Err(error) => return complaint.say(&common::report::chain(&error)),
+        };
+        for address in addresses {
+            let error = match dialer.connect(address, &Role::ManagementNode).await {
+                Ok(link) => {
+                    let ended = session::run(parts, &self.upstream, &mut self.out, &link, nursery).await;
+                    let welcomed = self.upstream.link.send_replace(None).is_some();
+                    link.close("the conversation is over");
+                    let _ = parts.keeper.frame(crate::slice::keeper::Frame::Lost).await;
+                    if welcomed {
+                        tracing::warn!(mn = %address, error = ended.to_string(), "lost the management node");
+                        backoff.reset();
+                        complaint.forget();
+                        return;
+                    }
+                    ended
+                }
+                Err(error) => session::Ended::Link(error),
+            };
+            complaint.about(address, &error);
+        }
+    }
+}
+
+/// Says the same thing once, however often it is tried.
+#[derive(Debug, Default)]
+struct Complaint(String);
+
+impl Complaint {
+    fn about(&mut self, mn: SocketAddr, error: &session::Ended) {
+        let refused = match error {
+            session::Ended::Link(error) => error.refused_us(),
+            _ => None,
+        };
+        match refused {
+            Some(why) => self.say(&format!(
+                "the management node at {mn} refuses this service node: {why}; \
+                 if it was removed there or set up anew, join it again with a new token"
+            )),
+            None => self.say(&format!("{mn}: {}", common::report::chain(error))),
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        if self.0 == text {
+            tracing::debug!(error = text, "could not reach the management node");
+        } else {
+            tracing::warn!(error = text, "could not reach the management node; serving on without it");
+            self.0 = text.to_owned();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.0.clear();
+    }
+}

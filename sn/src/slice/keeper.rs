@@ -195,7 +195,8 @@ impl Keeper {
     fn act(&mut self, action: Action, more: &mut Vec<Action>) -> Option<Ack> {
         match action {
             Action::Check(slice) => {
-                let reasons = match Built::build(&self.effective(&slice)) {
+                // A slice that arrives now is the management node's newest word: no hush holds it.
+                let reasons = match Built::build(&self.silence.effective(&slice)) {
                     Ok(built) => {
                         self.built = Some(built);
                         Vec::new()
@@ -244,7 +245,8 @@ impl Keeper {
 
     fn swap(&mut self, held: Held) {
         let Held { stamp, slice, .. } = held;
-        let effective = self.effective(&slice);
+        self.hushed = false;
+        let effective = self.silence.effective(&slice);
         // It was built in the check of this very slice; nothing can have come between.
         let built = self.built.take().unwrap_or_else(|| build_or_nothing(&effective));
         self.views.swap(built);
@@ -258,7 +260,7 @@ impl Keeper {
         {
             tracing::warn!(error = common::report::chain(&error), "could not forget claims that are settled");
         }
-        let claimed = self.silence.effective(&slice);
+        let claimed = Arc::clone(&effective);
         self.serving.send_replace(Arc::new(Serving { stamp: Some(stamp), slice, claimed, effective }));
     }
 
@@ -281,15 +283,11 @@ impl Keeper {
         }
     }
 
-    fn effective(&self, slice: &Arc<Slice>) -> Arc<Slice> {
-        if self.hushed { Silence::hushed(slice) } else { self.silence.effective(slice) }
-    }
-
     /// Shows the services the slice that is held as it is to be seen now.
     fn reveal(&mut self) {
         let serving = Arc::clone(&self.serving.borrow());
-        let effective = self.effective(&serving.slice);
         let claimed = self.silence.effective(&serving.slice);
+        let effective = if self.hushed { Silence::hushed(&claimed) } else { Arc::clone(&claimed) };
         if effective.digest() != serving.effective.digest() {
             self.views.swap(build_or_nothing(&effective));
         }

@@ -58,7 +58,7 @@ macro_rules! views {
 
 views! {
     dhcp: sn_proto::dhcp::view::View,
-    // tftp: sn_proto::tftp::View,
+    tftp: sn_proto::tftp::view::View,
     http: sn_proto::http::View,
     dns: sn_proto::dns::View,
     ntp: sn_proto::ntp::View,
