@@ -36,3 +36,6 @@ pub fn plan(model: &Model, command: &Command, context: &Context) -> Outcome {
         Command::Nodeset(_) => Outcome::refused("nodeset", &[]),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::model::{Model, check};
 use crate::table::attribute::ObjectType;
 
 use super::diff::differences;
+use super::draft::merged;
 use super::{Change, Context, Draft, Line, Mode, Outcome, Talk};
 
 /// How often a plan is made again without what was refused. A round leaves out every object that
@@ -78,7 +79,7 @@ struct Judgement {
 }
 
 fn judge(model: &Model, draft: &Draft, parts: &[Part]) -> Judgement {
-    let findings = check::change(model, draft.model(), draft.edits());
+    let findings = check::change(model, draft.model(), &merged(draft.edits().to_vec()));
     let mut refused = BTreeMap::new();
     for refusal in &findings.refusals {
         let is_it = |part: &&Part| part.name == refusal.subject;

@@ -46,7 +46,8 @@ pub(super) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) 
             talk.error(SOME_FAILED);
             return None;
         }
-        if wanted.iter().all(|object| object.attributes.is_empty()) && args.select.is_empty() {
+        let says_enough = |object: &Wanted| !object.attributes.is_empty() || object.kind.name == "group";
+        if !wanted.iter().any(says_enough) {
             return nothing_given(verb, has_unknown, talk);
         }
         let mut tally = Tally::default();
