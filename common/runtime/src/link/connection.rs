@@ -63,6 +63,11 @@ impl Link {
         self.peer.address
     }
 
+    /// Whether both are the same connection.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.connection.stable_id() == other.connection.stable_id()
+    }
+
     /// Opens a stream. The other side notices it with the first frame, which is an
     /// `common::wire::Opening`.
     ///
