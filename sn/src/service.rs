@@ -36,6 +36,8 @@ impl<V> Host<V> {
     /// Waits until the newest view is as wanted; says `false` when the daemon stops first.
     pub async fn until(&mut self, wanted: impl Fn(&V) -> bool) -> bool {
         tokio::select! {
+            // The stop goes first: where both hold, nobody should begin to serve again.
+            biased;
             () = self.stop.cancelled() => false,
             // No more views come when the daemon is ending.
             seen = self.view.wait_for(|view| wanted(view)) => seen.is_ok(),
