@@ -249,7 +249,10 @@ impl LogKeeper {
             match stored {
                 Ok(()) => {
                     self.cursors.store(Arc::new(self.files.cursors.clone()));
-                    waiting.into_iter().for_each(|done| drop(done.send(())));
+                    for done in waiting {
+                        // A session that has ended asks again on its next link.
+                        let _ = done.send(());
+                    }
                 }
                 Err(error) => {
                     warn!(path = %self.files.dir.display(), %error, "log lines could not be stored");

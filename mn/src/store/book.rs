@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use common::id::{Revision, SnName};
 use mn_core::change::{Change, Draft};
 use mn_core::model::Model;
+use mn_core::table::Edit;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -89,7 +90,14 @@ pub enum BookError {
     /// The planner panicked. Nothing was changed.
     #[error("planning this failed by a bug of ours, and nothing was changed; the log has more")]
     Bug,
+    /// A key holds a NUL, which ends a key on the disk. Nothing was changed.
+    #[error("a name in this change holds a NUL character, and nothing was changed")]
+    OddKey,
 }
+
+/// What changes along with the edits of any transaction, whoever planned it: given the model with
+/// the edits applied.
+pub type Companions = fn(&Model, &[Edit]) -> Vec<Edit>;
 
 type Finish = Box<dyn FnOnce(Option<Revision>) + Send>;
 type Plan = Box<dyn FnOnce(&Model) -> (Option<Commit>, Finish) + Send>;
@@ -121,6 +129,7 @@ impl std::fmt::Debug for Request {
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
+    companions: Companions,
     model: Arc<ArcSwap<Model>>,
     requests: mpsc::Receiver<Request>,
     revisions: watch::Sender<Revision>,
@@ -135,11 +144,12 @@ pub struct Numbers {
     pub cursors: BTreeMap<SnName, Cursor>,
 }
 
-/// Opens the store in `dir`: the handle, the writer that is to be run, and the numbers.
+/// Opens the store in `dir`: the handle, the writer that is to be run, and the numbers. What
+/// `companions` gives is part of each transaction.
 ///
 /// # Errors
 /// As [`Store::open`].
-pub fn open(dir: &Path) -> Result<(Book, Writer, Numbers), StoreError> {
+pub fn open(dir: &Path, companions: Companions) -> Result<(Book, Writer, Numbers), StoreError> {
     let (store, loaded) = Store::open(dir)?;
     let Loaded { tables, revision, generations, cursors } = loaded;
     let model = Arc::new(ArcSwap::from_pointee(Model::new(tables, revision)));
@@ -147,7 +157,7 @@ pub fn open(dir: &Path) -> Result<(Book, Writer, Numbers), StoreError> {
     let (revisions, watching) = watch::channel(revision);
     let book =
         Book { model: Arc::clone(&model), requests: sender, revisions: watching, history: store.history() };
-    let writer = Writer { store, model, requests, revisions };
+    let writer = Writer { store, companions, model, requests, revisions };
     Ok((book, writer, Numbers { generations, cursors }))
 }
 
@@ -188,6 +198,9 @@ impl Book {
                 }
             };
             let edits = change.map(|change| change.edits().to_vec()).unwrap_or_default();
+            if edits.iter().any(|edit| edit.key.as_str().contains('\0')) {
+                return (None, Box::new(move |_| drop(answer.send(Err(BookError::OddKey)))));
+            }
             let commit = (record || cursor.is_some() || !edits.is_empty()).then(|| Commit {
                 edits,
                 author: by.author,
@@ -262,11 +275,11 @@ impl Writer {
 
     /// Commits one request and what has queued up behind it.
     fn turn(&mut self, first: Request) -> Result<(), StoreError> {
-        let mut group = Group { model: self.model.load().as_ref().clone(), ..Group::default() };
-        group.take(first);
+        let mut group = Group::on(self.model.load().as_ref().clone());
+        group.take(first, self.companions);
         while group.edits < GROUP_EDITS && group.requests < QUEUE {
             let Ok(request) = self.requests.try_recv() else { break };
-            group.take(request);
+            group.take(request, self.companions);
         }
         self.store.commit(&group.commits)?;
         if !group.generations.is_empty() {
@@ -280,13 +293,15 @@ impl Writer {
             }
         }
         group.finishes.into_iter().for_each(|(finish, revision)| finish(revision));
-        group.issued.into_iter().for_each(|done| drop(done.send(())));
+        for done in group.issued {
+            // The hub has stopped waiting only where the daemon ends.
+            let _ = done.send(());
+        }
         Ok(())
     }
 }
 
 /// What is committed together.
-#[derive(Default)]
 struct Group {
     model: Model,
     requests: usize,
@@ -298,7 +313,19 @@ struct Group {
 }
 
 impl Group {
-    fn take(&mut self, request: Request) {
+    fn on(model: Model) -> Self {
+        Self {
+            model,
+            requests: 0,
+            edits: 0,
+            commits: Vec::new(),
+            finishes: Vec::new(),
+            generations: BTreeMap::new(),
+            issued: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, request: Request, companions: Companions) {
         self.requests += 1;
         match request {
             Request::Issue { generations, done } => {
@@ -307,9 +334,14 @@ impl Group {
             }
             Request::Change { plan } => {
                 let (commit, finish) = plan(&self.model);
-                let revision = commit.map(|commit| {
+                let revision = commit.map(|mut commit| {
                     let revision = self.model.revision().next();
                     self.model.apply(&commit.edits, revision);
+                    let more = companions(&self.model, &commit.edits);
+                    if !more.is_empty() {
+                        self.model.apply(&more, revision);
+                        commit.edits.extend(more);
+                    }
                     self.edits += commit.edits.len();
                     self.commits.push(commit);
                     revision

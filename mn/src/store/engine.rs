@@ -76,11 +76,6 @@ impl Engine {
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
         self.db.get(key).map_err(|source| StoreError::Sled { doing: "read", source })
     }
-
-    /// The sealed bytes of what begins with `base`, put together from their parts.
-    pub(super) fn sealed(&self, base: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        sealed(&self.db, base)
-    }
 }
 
 /// Returns when nobody holds sled's lock on its `db` file, which its threads do for a moment after
@@ -103,8 +98,8 @@ fn wait_for_lock(path: &Path) -> Result<(), StoreError> {
     Err(disk(io::Error::other("another process has it open")))
 }
 
-/// [`Engine::sealed`] for a reader.
-pub(super) fn sealed(db: &sled::Db, base: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+/// The sealed bytes of what begins with `base`, put together from their parts.
+fn sealed(db: &sled::Db, base: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     let read =
         |number| db.get(key::part(base, number)).map_err(|source| StoreError::Sled { doing: "read", source });
     let Some(first) = read(0)? else { return Ok(None) };

@@ -58,12 +58,6 @@ pub(super) fn split_part(key: &[u8]) -> Option<(&[u8], u32)> {
     key.split_last_chunk::<4>().map(|(base, number)| (base, u32::from_be_bytes(*number)))
 }
 
-/// The revision in the base of a journal record's key.
-pub(super) fn revision(base: &[u8]) -> Option<Revision> {
-    let number: [u8; 8] = base.strip_prefix(JOURNAL)?.try_into().ok()?;
-    Some(Revision::new(u64::from_be_bytes(number)))
-}
-
 /// The table's name and the row's key in the base of a row's key.
 pub(super) fn table_and_row(base: &[u8]) -> Option<(&str, &str)> {
     let text = std::str::from_utf8(base.strip_prefix(ROWS)?).ok()?;

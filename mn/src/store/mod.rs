@@ -20,7 +20,7 @@
 //! - After an error of a write or a sync nothing is known about the disk, so [`Store`] refuses to
 //!   go on; the daemon ends and opens it anew.
 
-// book
+pub mod book;
 mod commit;
 mod engine;
 mod format;

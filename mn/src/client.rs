@@ -1,0 +1,60 @@
+//! The asking side of the unix socket: one request, replies until the last.
+//!
+//! Blocks: a command does one thing and ends. The frames are those of `common::wire::frame`.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use common::wire::frame::{self, FrameError};
+use common::wire::operator::{Reply, Request};
+
+/// The name of the socket in the daemon's folder.
+pub const SOCKET: &str = "mn.sock";
+
+/// Why a command was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody answers at the socket.
+    #[error("cannot reach the management node at {}", .path.display())]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It answered, and then no more.
+    #[error(
+        "the management node stopped answering; whether the command was carried out shows in its history"
+    )]
+    CutShort(#[source] io::Error),
+    /// The request is too long, or the answer is none.
+    #[error("the management node and this command do not understand each other")]
+    Garbled(#[source] FrameError),
+}
+
+/// Asks the daemon that lives in `dir`, hands each reply over as it comes, and gives the exit status.
+///
+/// # Errors
+/// When the daemon cannot be reached or stops answering.
+pub fn call(dir: &Path, request: Request, mut on_reply: impl FnMut(Reply)) -> Result<u8, ClientError> {
+    let path = dir.join(SOCKET);
+    let mut stream =
+        UnixStream::connect(&path).map_err(|source| ClientError::Unreachable { path, source })?;
+    let bytes = frame::encode(&request).map_err(ClientError::Garbled)?;
+    // A daemon that refuses this user answers without reading; its answer counts, not this error.
+    let sent = stream.write_all(&bytes);
+    loop {
+        let mut header = [0; 4];
+        if let Err(error) = stream.read_exact(&mut header) {
+            return Err(ClientError::CutShort(sent.err().unwrap_or(error)));
+        }
+        let mut body = vec![0; frame::body_len(header).map_err(ClientError::Garbled)?];
+        stream.read_exact(&mut body).map_err(ClientError::CutShort)?;
+        match frame::decode(&body).map_err(ClientError::Garbled)? {
+            Reply::Done { status } => return Ok(status),
+            reply => on_reply(reply),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The daemon: `mn init` makes its folder, `mn serve` lives in it.
+//!
+//! ```text
+//! DIR/authority     the certificate authority and the key that signs slices
+//! DIR/store/        rows, journal, numbers (`store`)
+//! DIR/tree/         the files that service nodes serve (`content`)
+//! DIR/log/          the nodes' log lines (`logs`)
+//! DIR/mn.sock       where operators' commands arrive (`serve`)
+//! DIR/mn.toml       what an administrator has set; need not be there
+//! DIR/lock          held by the one process that lives here
+//! ```
+
+mod config;
+mod fresh;
+mod init;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::report::{Refusal, chain};
+use nix::unistd::{Uid, User};
+use runtime::disk::{DirError, DirLock};
+use runtime::link::LinkError;
+use runtime::link::authority::{Authority, AuthorityError};
+use runtime::link::endpoint::Listener;
+use runtime::supervise::{SuperviseError, Supervisor};
+use tracing::info;
+
+pub use self::config::{Config, ConfigError};
+pub use self::init::{InitError, InitOptions, Made, init};
+use crate::operate::Site;
+use crate::push::{self, Doors, Hub, Reports};
+use crate::store::{StoreError, book};
+use crate::{content, logs, serve, token};
+
+/// What `mn serve` may be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// Where to listen, in the place of what the configuration says.
+    pub listen: Option<SocketAddr>,
+    /// The configuration, in the place of `DIR/mn.toml`.
+    pub config: Option<PathBuf>,
+}
+
+/// Why the daemon does not serve, or serves no more.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// There is no management node in the folder.
+    #[error("{} is no management node", .0.display())]
+    NotMade(PathBuf),
+    /// The folder is another's.
+    #[error(transparent)]
+    Dir(#[from] DirError),
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The authority cannot be read.
+    #[error("the authority cannot be used")]
+    Authority(#[source] AuthorityError),
+    /// The store cannot be opened.
+    #[error("the store cannot be opened")]
+    Store(#[source] StoreError),
+    /// The log lines cannot be opened.
+    #[error("the nodes' log lines cannot be opened")]
+    Logs(#[source] io::Error),
+    /// The QUIC port cannot be had.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: LinkError,
+    },
+    /// The unix socket cannot be had.
+    #[error("cannot make the socket of operators' commands")]
+    Socket(#[source] io::Error),
+    /// The runtime cannot be started.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+    /// A part of the daemon ended.
+    #[error(transparent)]
+    Part(#[from] SuperviseError),
+}
+
+impl ServeError {
+    /// The text for a person.
+    pub fn refusal(&self) -> Refusal {
+        let refusal = Refusal::new(self.to_string());
+        let refusal = match std::error::Error::source(self) {
+            Some(cause) => refusal.because(chain(cause)),
+            None => refusal,
+        };
+        match self {
+            Self::NotMade(dir) => refusal.attempt(format!("mn init --dir {}", dir.display())),
+            Self::Listen { .. } => {
+                refusal.attempt("mn serve --listen ADDRESS:PORT, or stop who has the port")
+            }
+            _ => refusal,
+        }
+    }
+}
+
+/// Where the store is.
+pub(crate) fn store_dir(dir: &Path) -> PathBuf {
+    dir.join("store")
+}
+
+/// Where the files are that service nodes serve.
+pub(crate) fn tree_dir(dir: &Path) -> PathBuf {
+    dir.join("tree")
+}
+
+/// The name of a user, or its number where it has none.
+pub(crate) fn user_name(uid: Uid) -> String {
+    if uid.is_root() {
+        return "root".to_owned();
+    }
+    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+/// Checks a configuration file.
+///
+/// # Errors
+/// With all its mistakes.
+pub fn check_config(path: &Path) -> Result<Config, ConfigError> {
+    Config::load(path)
+}
+
+/// Runs the daemon of `dir` until it is asked to end.
+///
+/// # Errors
+/// When it cannot start, or a part of it failed.
+pub fn serve(dir: &Path, options: &ServeOptions) -> Result<(), ServeError> {
+    let config = configure(dir, options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("mn")
+        .build()
+        .map_err(ServeError::Runtime)?;
+    runtime.block_on(run(dir, &config, runtime::signal::stop_signal(), |_| ()))
+}
+
+fn configure(dir: &Path, options: &ServeOptions) -> Result<Config, ServeError> {
+    if !store_dir(dir).exists() {
+        return Err(ServeError::NotMade(dir.to_owned()));
+    }
+    let mut config = match &options.config {
+        Some(path) => Config::load(path)?,
+        None => Config::of_dir(dir)?,
+    };
+    if let Some(listen) = options.listen {
+        config.listen = listen;
+    }
+    Ok(config)
+}
+
+/// Runs the daemon until `stop`; tells `ready` the address of its QUIC port once it serves.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn run(
+    dir: &Path,
+    config: &Config,
+    stop: impl Future<Output = ()>,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let _lock = DirLock::take(dir)?;
+    let authority = Arc::new(Authority::load(dir).map_err(ServeError::Authority)?);
+    let identity = authority.own_identity().map_err(ServeError::Authority)?;
+    let (book, writer, numbers) =
+        book::open(&store_dir(dir), token::companions).map_err(ServeError::Store)?;
+    let (logs, log_keeper) = logs::open(&dir.join("log")).map_err(ServeError::Logs)?;
+    let (content, scanner) = content::new(tree_dir(dir), book.clone());
+    let (hub, delivery) = Hub::new(book.clone(), Arc::clone(&authority), &numbers.generations);
+    let refused = |source| ServeError::Listen { address: config.listen, source };
+    let listener = Listener::bind(config.listen, &identity).map_err(refused)?;
+    let address = listener.local_addr().unwrap_or(config.listen);
+    let socket = serve::bind(dir).map_err(ServeError::Socket)?;
+    let site = Site {
+        book: book.clone(),
+        delivery: delivery.clone(),
+        content: content.clone(),
+        wait: config.wait,
+        fingerprint: authority.fingerprint(),
+        listening: address,
+    };
+    let reports = Reports::new(numbers.cursors);
+    let doors = Doors { book: book.clone(), delivery, logs, content, reports, authority };
+
+    let mut parts = Supervisor::new();
+    let token = parts.stop_token();
+    parts.spawn("writer", writer.run(token.child_token()));
+    parts.spawn("hub", hub.run(token.child_token()));
+    parts.spawn("logs", log_keeper.run(token.child_token()));
+    parts.spawn("content", scanner.run(token.child_token()));
+    parts.spawn("listener", push::listen(listener, doors, token.child_token()));
+    parts.spawn("commands", serve::serve(socket, site, token.child_token()));
+    info!(%address, socket = %dir.join(crate::client::SOCKET).display(), revision = %book.read().revision(), "management node ready");
+    ready(address);
+    let ended = parts.run(stop).await;
+    info!("management node stopped");
+    Ok(ended?)
+}

@@ -1,0 +1,140 @@
+//! Commands of several steps: they change, wait for service nodes, ask them, and change again.
+//!
+//! What each step is, is decided in `mn_core::change`; here it is carried out. A [`Ground`] is what
+//! such a command stands on: the model and its writer, delivery, and the line to whoever asked. No
+//! step holds anything across a wait: each plans anew on the newest model, so that a command that is
+//! cut off leaves a state from which it can be repeated.
+
+pub mod snmove;
+mod speaker;
+mod sync;
+mod token;
+mod updatenode;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::report::Refusal;
+use mn_core::change::{Change, Context, Line, Operation};
+use mn_core::model::Model;
+
+use crate::content::Content;
+use crate::push::Delivery;
+use crate::serve::{Gone, Replies};
+use crate::store::book::{Book, BookError, By, Committed, Planned};
+
+/// What every command may use. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The model and its writer.
+    pub book: Book,
+    /// Who holds what; waits, asks, runs.
+    pub delivery: Delivery,
+    /// The files that service nodes serve.
+    pub content: Content,
+    /// How long a command waits for the service nodes.
+    pub wait: Duration,
+    /// SHA-256 of the authority's certificate, which tokens carry.
+    pub fingerprint: [u8; 32],
+    /// Where the QUIC port is.
+    pub listening: SocketAddr,
+}
+
+/// What a command of several steps stands on.
+#[derive(Debug)]
+pub struct Ground {
+    /// The site.
+    pub site: Site,
+    /// Who asked, with which words.
+    pub by: By,
+    /// How the answer is shown.
+    pub context: Context,
+    /// Where it goes.
+    pub replies: Replies,
+}
+
+impl Ground {
+    /// The name of the command, for texts.
+    pub fn command(&self) -> &str {
+        let word = self.by.words.first().map_or("mn", String::as_str);
+        word.rsplit('/').next().unwrap_or(word)
+    }
+
+    /// The newest model.
+    pub fn model(&self) -> Arc<Model> {
+        self.site.book.read()
+    }
+
+    /// Commits one step, planned on the newest model, under the name of `note` in the history.
+    ///
+    /// # Errors
+    /// When the daemon stops. A refusal of the planner is in the value, and is recorded.
+    pub async fn step<T: Send + 'static>(
+        &self,
+        note: &'static str,
+        plan: impl FnOnce(&Model) -> Result<(Change, T), Vec<Refusal>> + Send + 'static,
+    ) -> Result<Committed<Result<T, Vec<Refusal>>>, BookError> {
+        let by = self.by.clone();
+        self.site
+            .book
+            .change(by, move |model| match plan(model) {
+                Ok((change, value)) => {
+                    Planned { note: note.to_owned(), record: true, ..Planned::new(Some(change), Ok(value)) }
+                }
+                Err(refusals) => {
+                    Planned { note: refused(&refusals), record: true, ..Planned::new(None, Err(refusals)) }
+                }
+            })
+            .await
+    }
+
+    /// Says why not; gives the exit status.
+    pub async fn refuse(&self, refusals: &[Refusal]) -> u8 {
+        for refusal in refusals {
+            if self.replies.err(refusal.render(self.command())).await.is_err() {
+                break;
+            }
+        }
+        1
+    }
+
+    /// Says that the daemon is stopping, or failed; gives the exit status.
+    pub async fn fault(&self, error: &BookError) -> u8 {
+        self.refuse(&[Refusal::new(error.to_string())]).await
+    }
+
+    /// A line for standard output, or standard error, or a record.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    pub async fn say(&self, line: Line) -> Result<(), Gone> {
+        self.replies.line(line).await
+    }
+
+    /// How far the command has come.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    pub async fn progress(&self, label: &str, done: u64, total: u64) -> Result<(), Gone> {
+        self.replies.progress(label, done, total).await
+    }
+}
+
+/// A refusal as the history keeps it.
+pub(crate) fn refused(refusals: &[Refusal]) -> String {
+    match refusals {
+        [] => "refused".to_owned(),
+        [one] => format!("refused: {one}"),
+        [one, rest @ ..] => format!("refused: {one}, and {} more", rest.len()),
+    }
+}
+
+/// Carries out an operation; gives the exit status.
+pub(crate) async fn run(ground: &Ground, operation: Operation) -> u8 {
+    match operation {
+        Operation::TokenCreate(args) => token::run(ground, args).await,
+        Operation::Updatenode(args) => updatenode::run(ground, args).await,
+        Operation::Snmove(args) => snmove::run(ground, args).await,
+    }
+}

@@ -1,0 +1,162 @@
+//! What a move says at its end: one line for each node that needs attention, and a summary.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use common::id::{Moment, NodeName, SnName};
+use mn_core::change::Snmove;
+use mn_core::change::snmove::{Move, Plan};
+use serde_json::json;
+
+use super::since;
+use crate::operate::speaker::Speaker;
+
+/// How many names a line lists before it only counts the rest.
+const LISTED: usize = 8;
+
+/// What happened so far.
+#[derive(Debug)]
+pub(super) struct Report {
+    start: Moment,
+    plans: Vec<Plan>,
+    /// How many nodes went to which service node.
+    moved: BTreeMap<SnName, usize>,
+    followed: BTreeSet<NodeName>,
+    pending: BTreeSet<NodeName>,
+    /// Subject and text.
+    attention: Vec<(String, String)>,
+    notes: Vec<String>,
+}
+
+impl Report {
+    pub(super) const fn new(start: Moment) -> Self {
+        Self {
+            start,
+            plans: Vec::new(),
+            moved: BTreeMap::new(),
+            followed: BTreeSet::new(),
+            pending: BTreeSet::new(),
+            attention: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    pub(super) fn planned(&mut self, plans: &[Plan]) {
+        self.plans = plans.to_vec();
+    }
+
+    pub(super) fn moved(&mut self, one: &Move, nodes: &[NodeName]) {
+        *self.moved.entry(one.target.clone()).or_default() += nodes.len();
+    }
+
+    /// A node follows its new owner; `note` is what its agent could not do.
+    pub(super) fn followed(&mut self, node: &NodeName, note: Option<&str>) {
+        match note {
+            Some(note) => self.attention(node, note),
+            None => {
+                self.followed.insert(node.clone());
+            }
+        }
+    }
+
+    pub(super) fn pending(&mut self, node: &NodeName) {
+        self.pending.insert(node.clone());
+    }
+
+    pub(super) fn attention(&mut self, subject: impl Display, text: &str) {
+        self.attention.push((subject.to_string(), text.to_owned()));
+    }
+
+    pub(super) fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Says it all; gives the exit status.
+    pub(super) async fn say(&self, arguments: &Snmove, speaker: &Speaker<'_>) -> u8 {
+        if speaker.is_json() {
+            speaker.record(self.json(arguments.mode.dry_run)).await;
+        } else if arguments.mode.dry_run {
+            self.dry_run(speaker).await;
+        } else {
+            self.text(speaker).await;
+        }
+        u8::from(!self.attention.is_empty())
+    }
+
+    async fn dry_run(&self, speaker: &Speaker<'_>) {
+        for plan in &self.plans {
+            for moving in &plan.nodes {
+                for (attribute, before, after) in &moving.changes {
+                    speaker.out(format!("{}: {attribute}: {before:?} -> {after:?}", moving.node)).await;
+                }
+            }
+            let from: BTreeSet<&str> =
+                plan.nodes.iter().filter_map(|moving| moving.from.as_ref()).map(SnName::as_str).collect();
+            let from = from.into_iter().collect::<Vec<_>>().join(", ");
+            let text = format!(
+                "{} nodes would move from {from} to {}; nothing was changed",
+                plan.nodes.len(),
+                plan.target
+            );
+            speaker.out(text).await;
+        }
+    }
+
+    async fn text(&self, speaker: &Speaker<'_>) {
+        for (subject, text) in &self.attention {
+            speaker.err(format!("snmove: {subject}: {text}")).await;
+        }
+        for note in &self.notes {
+            speaker.err(format!("snmove: {note}")).await;
+        }
+        let settled: usize = self.plans.iter().map(|plan| plan.settled.len()).sum();
+        if settled > 0 {
+            speaker.out(format!("{settled} nodes were where they should be already")).await;
+        }
+        let seconds = since(self.start).as_secs_f64();
+        for (target, count) in &self.moved {
+            let mut line = format!("{count} nodes moved to {target} in {seconds:.2} s");
+            if !self.followed.is_empty() {
+                line.push_str(&format!(", {} agents repointed", self.followed.len()));
+            }
+            if !self.pending.is_empty() {
+                line.push_str(&format!(
+                    ", {} follow when they are back ({})",
+                    self.pending.len(),
+                    list(&self.pending)
+                ));
+            }
+            speaker.out(line).await;
+        }
+    }
+
+    fn json(&self, dry_run: bool) -> serde_json::Value {
+        let names = |nodes: &BTreeSet<NodeName>| nodes.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let nodes: Vec<_> = self.plans.iter().flat_map(|plan| plan.nodes.iter().map(move |moving| json!({
+            "node": moving.node.as_str(),
+            "from": moving.from.as_ref().map(SnName::as_str),
+            "to": plan.target.as_str(),
+            "changes": moving.changes.iter()
+                .map(|(attribute, before, after)| json!({ "attribute": attribute, "before": before, "after": after }))
+                .collect::<Vec<_>>(),
+        }))).collect();
+        json!({
+            "dry_run": dry_run,
+            "nodes": nodes,
+            "repointed": names(&self.followed),
+            "pending": names(&self.pending),
+            "attention": self.attention.iter()
+                .map(|(subject, text)| json!({ "subject": subject, "text": text })).collect::<Vec<_>>(),
+            "notes": self.notes,
+            "seconds": since(self.start).as_secs_f64(),
+        })
+    }
+}
+
+fn list(nodes: &BTreeSet<NodeName>) -> String {
+    let mut text = nodes.iter().take(LISTED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if nodes.len() > LISTED {
+        text.push_str(&format!(" and {} more", nodes.len() - LISTED));
+    }
+    text
+}

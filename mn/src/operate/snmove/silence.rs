@@ -1,0 +1,70 @@
+//! How the old owner of moved nodes is brought to silence, or known to be.
+
+use std::time::Duration;
+
+use common::id::NodeName;
+use common::report::Refusal;
+use common::wire::push::PeerWord;
+use mn_core::change::Snmove;
+use mn_core::change::snmove::{self, Move};
+use mn_core::derive;
+use tracing::{info, warn};
+
+use super::{APPLY, Mover, Report, Stopped, old_owners};
+use crate::store::book::By;
+
+/// How long an old owner whose link is up may take to fall silent. One that takes longer hangs.
+const RELEASE: Duration = Duration::from_secs(5);
+/// How long the target may take to ask its peer; the peer itself is given 1.5 s.
+const ASK: Duration = Duration::from_secs(3);
+
+impl Mover {
+    /// Waits until every old owner has fallen silent, or is known to be off.
+    ///
+    /// An old owner that is connected has to say so. One that is not is asked by the target, over
+    /// the network of the nodes: if it hears, it obeys the higher epoch at once; if the target
+    /// cannot reach it there, neither can the nodes, and when it comes back it asks its pool before
+    /// it answers anyone. What was found is in the history and in the report.
+    pub(super) async fn silence(
+        &self,
+        one: &Move,
+        nodes: &[NodeName],
+        arguments: &Snmove,
+        by: &By,
+        report: &mut Report,
+    ) -> Result<(), Stopped> {
+        let model = self.book.read();
+        let revision = model.revision();
+        // The target's claim to the new epoch is what an old owner obeys.
+        if let Err(error) = self.delivery.wait_revision(&one.target, revision, APPLY).await {
+            warn!(id = one.id, %error, "target did not confirm the release");
+        }
+        for sn in old_owners(&model, one, nodes) {
+            let told = self.delivery.wait_revision(&sn, revision, RELEASE).await;
+            let Err(why) = told else { continue };
+            let addresses = derive::addresses_of(&model, &sn);
+            match self.delivery.ask_peer(&one.target, &sn, addresses, ASK).await {
+                Ok(PeerWord::Heard) => info!(id = one.id, %sn, "old owner fell silent at its peer's word"),
+                Ok(PeerWord::Unreachable(_)) if !self.delivery.connected(&sn) => {
+                    report.note(format!(
+                        "{sn} is reached neither from here nor from {}: taken as off",
+                        one.target
+                    ));
+                }
+                _ if arguments.force_fence => {
+                    report.note(format!("{sn} was taken as off, as --force-fence says"))
+                }
+                answer => {
+                    warn!(id = one.id, %sn, ?answer, "old owner could not be silenced");
+                    self.step(one.id, by, "aborted", snmove::abort).await?;
+                    let refusal =
+                        Refusal::new(format!("{sn} may still answer for its nodes; they stay with it"))
+                            .because(format!("{why}, and {} could not silence it", one.target))
+                            .attempt("power it off, then the same command with --force-fence");
+                    return Err(Stopped::Refused(vec![refusal]));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! `updatenode`: the work goes through the owners to the agents, all at once, and one result comes
+//! back for each node.
+//!
+//! A node whose agent is not connected to its owner is tried through the rest of its pool, in order:
+//! agents fall back along it. A node whose connection ended in the middle is not tried again, since
+//! nobody knows how far it came; that is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use common::id::{NodeName, SnName};
+use common::wire::work::{Receipt, RunAnswer, RunResult, StepOutcome, Work};
+use mn_core::change::updatenode::{self, Batch};
+use mn_core::change::{Line, Updatenode};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{Ground, refused, sync};
+use crate::push::Delivery;
+use crate::serve::Gone;
+use crate::store::book::Planned;
+
+/// What is added to the time that the scripts may take, for the way there and back.
+const WAY: Duration = Duration::from_secs(15);
+
+/// Runs the command; gives the exit status: 0 when every node did everything, else 1.
+pub(super) async fn run(ground: &Ground, args: Updatenode) -> u8 {
+    if args.sync || args.scripts.is_some() {
+        ground.site.content.rescan().await;
+    }
+    let tree = ground.site.content.tree().to_owned();
+    let asked = args.clone();
+    let model = ground.model();
+    // Reading lists blocks on the disk.
+    let planned = tokio::task::spawn_blocking(move || {
+        updatenode::plan(&model, &asked, &|node: &NodeName| sync::files(&model, &tree, node))
+    })
+    .await;
+    let Ok(planned) = planned else {
+        return ground.refuse(&[common::report::Refusal::new("planning failed by a bug of ours")]).await;
+    };
+    let note = planned.as_ref().err().map(|refusals| refused(refusals)).unwrap_or_default();
+    let recorded = ground
+        .site
+        .book
+        .change(ground.by.clone(), move |_| Planned { note, record: true, ..Planned::new(None, ()) })
+        .await;
+    if let Err(error) = recorded {
+        return ground.fault(&error).await;
+    }
+    match planned {
+        Err(refusals) => ground.refuse(&refusals).await,
+        Ok(batches) if args.mode.dry_run => preview(ground, &batches).await.map_or(1, |()| 0),
+        Ok(batches) => carry_out(ground, batches, args.verbose).await.unwrap_or(1),
+    }
+}
+
+async fn preview(ground: &Ground, batches: &[Batch]) -> Result<(), Gone> {
+    for batch in batches {
+        let owner = batch.pool.first().map(SnName::to_string).unwrap_or_default();
+        for node in &batch.nodes {
+            let mut what: Vec<String> =
+                batch.work.sync.iter().map(|file| format!("sync {}", file.path)).collect();
+            what.extend(batch.work.scripts.iter().map(|script| format!("script {}", script.name)));
+            what.extend(batch.work.settle.then(|| "settle".to_owned()));
+            ground.say(Line::Out(format!("{node}: through {owner}: {}", what.join(", ")))).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn carry_out(ground: &Ground, batches: Vec<Batch>, verbose: bool) -> Result<u8, Gone> {
+    let total: usize = batches.iter().map(|batch| batch.nodes.len()).sum();
+    // One place for each node: a batch never waits for a terminal.
+    let (results, mut came) = tokio::sync::mpsc::channel(total.max(1));
+    let mut running = JoinSet::new();
+    for batch in batches {
+        running.spawn(through_pool(ground.site.delivery.clone(), batch, results.clone()));
+    }
+    drop(results);
+    let (mut done, mut status) = (0, 0);
+    ground.progress("updatenode", 0, total as u64).await?;
+    while let Some(result) = came.recv().await {
+        done += 1;
+        if !show(ground, &result, verbose).await? {
+            status = 1;
+        }
+        ground.progress("updatenode", done, total as u64).await?;
+    }
+    // Every node has one result; fewer means that a batch was lost.
+    Ok(if done < total as u64 { 1 } else { status })
+}
+
+/// Tries a batch through its pool, in order, until every node has answered.
+async fn through_pool(delivery: Delivery, batch: Batch, results: tokio::sync::mpsc::Sender<RunResult>) {
+    let Batch { pool, nodes, work } = batch;
+    let mut left: BTreeSet<NodeName> = nodes.into_iter().collect();
+    for (at, sn) in pool.iter().enumerate() {
+        let is_last = at + 1 == pool.len();
+        let owners = BTreeMap::from([(sn.clone(), left.iter().cloned().collect())]);
+        let mut came = delivery.run(owners, work.clone(), limit(&work)).await;
+        while let Some(result) = came.recv().await {
+            if result.answer == RunAnswer::NotConnected && !is_last {
+                continue;
+            }
+            left.remove(&result.node);
+            // There is a place for each node; nobody listening means the command was cut off.
+            let _ = results.send(result).await;
+        }
+        if left.is_empty() {
+            return;
+        }
+    }
+    for node in left {
+        let _ = results.send(RunResult { run: 0, node, answer: RunAnswer::Lost }).await;
+    }
+}
+
+fn limit(work: &Work) -> Duration {
+    let scripts = u32::try_from(work.scripts.len()).unwrap_or(u32::MAX).saturating_add(1);
+    Duration::from_secs(u64::from(work.timeout_seconds.saturating_mul(scripts))) + WAY
+}
+
+/// Shows a node's result; says whether it did everything.
+async fn show(ground: &Ground, result: &RunResult, verbose: bool) -> Result<bool, Gone> {
+    let node = &result.node;
+    let receipts: &[Receipt] = match &result.answer {
+        RunAnswer::Done(receipts) => receipts,
+        RunAnswer::NotConnected | RunAnswer::Lost => &[],
+    };
+    let trouble = match &result.answer {
+        RunAnswer::Done(_) => None,
+        RunAnswer::NotConnected => Some("its agent is not connected to any service node of its pool"),
+        RunAnswer::Lost => Some("the connection ended before it answered; how far it came is not known"),
+    };
+    let all_done = trouble.is_none() && receipts.iter().all(|receipt| receipt.outcome.is_ok());
+    if ground.context.view.json {
+        let record = json!({ "node": node.as_str(), "ok": all_done, "error": trouble, "receipts": receipts });
+        ground.say(Line::Record(record)).await?;
+        return Ok(all_done);
+    }
+    if let Some(trouble) = trouble {
+        ground.say(Line::Err(format!("{node}: Error: {trouble}"))).await?;
+        return Ok(false);
+    }
+    for receipt in receipts {
+        let step = &receipt.step;
+        match &receipt.outcome {
+            StepOutcome::Failed { reason, status } => {
+                let status = status.map(|status| format!(" (exit status {status})")).unwrap_or_default();
+                ground
+                    .say(Line::Err(format!("{node}: Error: {step}{status}: {}", reason.trim_end())))
+                    .await?;
+            }
+            StepOutcome::Ran { output } => {
+                for line in output.lines().filter(|_| verbose || step.starts_with("script")) {
+                    ground.say(Line::Out(format!("{node}: {line}"))).await?;
+                }
+                ground.say(Line::Out(format!("{node}: {step}: done"))).await?;
+            }
+            StepOutcome::Changed => ground.say(Line::Out(format!("{node}: {step}: changed"))).await?,
+            StepOutcome::Kept if verbose => ground.say(Line::Out(format!("{node}: {step}: kept"))).await?,
+            StepOutcome::Kept => {}
+        }
+    }
+    if all_done {
+        ground.say(Line::Out(format!("{node}: updatenode completed"))).await?;
+    }
+    Ok(all_done)
+}

@@ -1,0 +1,110 @@
+//! Who proves a token becomes a member: certificate, `member` row and spent token in one change.
+//!
+//! An unknown name, a spent token and a wrong secret get the same words, so that nobody learns names
+//! here. A service node's token is gone after its use. An agent's is replaced by a fresh one, so that
+//! the node's next boot can join again; its service nodes get it with their next slice.
+
+use common::id::{Digest, NodeName, SnName};
+use common::wire::PROTOCOL;
+use common::wire::join::{JoinAnswer, Kind, RelayedJoin, proves};
+use mn_core::change::Draft;
+use mn_core::derive;
+use mn_core::model::Model;
+use runtime::link::identity::Role;
+use tracing::{debug, info};
+
+use super::listen::Doors;
+use crate::store::book::{By, Planned};
+use crate::token;
+
+/// How long a certificate lasts, in days. Membership ends with the `member` row, at once and
+/// everywhere; the certificate's end is the second line.
+/// TODO(renewal): shorten to days when links renew certificates by themselves.
+const DAYS: u32 = 3650;
+
+/// What a stranger reads whose proof does not hold, whatever the reason.
+const NO: &str = "this token is not known here, or was used already; \
+                  ask for a new one (`mn token create NAME` for a service node; an agent gets one at each boot)";
+
+/// The longest public key that is looked at, in bytes; ours have 91.
+const MAX_KEY: usize = 512;
+
+/// Answers a stranger, who came here or through service node `via`.
+pub(super) async fn answer(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> JoinAnswer {
+    match certify(doors, join, via).await {
+        Ok(chain) => {
+            info!(node = %join.request.name, kind = ?join.request.kind, via = ?via, "member joined");
+            JoinAnswer::Welcome { chain, slice_key: doors.authority.slice_key() }
+        }
+        Err(No::Refused(why)) => {
+            debug!(node = %join.request.name, kind = ?join.request.kind, via = ?via, why, "join was refused");
+            JoinAnswer::Refused(why.to_owned())
+        }
+        Err(No::Later) => JoinAnswer::Later("the management node is stopping".to_owned()),
+    }
+}
+
+enum No {
+    Refused(&'static str),
+    Later,
+}
+
+async fn certify(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> Result<Vec<Vec<u8>>, No> {
+    let request = &join.request;
+    if request.protocol == 0 || request.protocol > PROTOCOL {
+        return Err(No::Refused(
+            "it speaks a newer version of the protocol; update the management node first",
+        ));
+    }
+    let role = match request.kind {
+        Kind::ServiceNode if via.is_none() => Role::ServiceNode(SnName::from(&request.name)),
+        Kind::Agent => Role::Agent(request.name.clone()),
+        Kind::ServiceNode | Kind::Operator => return Err(No::Refused(NO)),
+    };
+    if request.public_key.len() > MAX_KEY || !holds(&doors.book.read(), join, via) {
+        return Err(No::Refused(NO));
+    }
+    // Signed before anything is changed, so that a key that cannot be signed changes nothing.
+    let chain = doors
+        .authority
+        .certify(&role, &request.public_key, DAYS)
+        .map_err(|_| No::Refused("its public key is none that can be signed"))?;
+    let (join, via) = (join.clone(), via.cloned());
+    let words = vec!["join".to_owned(), token::kind_word(request.kind).to_owned(), request.name.to_string()];
+    let by = By { author: "mn".to_owned(), words };
+    let admitted = doors
+        .book
+        .change(by, move |model| {
+            // Again, on the newest model: of two who show one token, one gets in.
+            if !holds(model, &join, via.as_ref()) {
+                return Planned::new(None, false);
+            }
+            let mut draft = Draft::new(model);
+            admit(&mut draft, join.request.kind, &join.request.name, &join.request.public_key);
+            Planned::new(Some(draft.finish()), true)
+        })
+        .await
+        .map_err(|_| No::Later)?;
+    if admitted.value { Ok(chain) } else { Err(No::Refused(NO)) }
+}
+
+/// Whether the proof holds against the stored secret.
+fn holds(model: &Model, join: &RelayedJoin, via: Option<&SnName>) -> bool {
+    let RelayedJoin { request, exported } = join;
+    let Some(secret) = token::secret(model, request.kind, request.name.as_str()) else { return false };
+    let may_relay = via.is_none_or(|sn| serves(model, sn, &request.name));
+    proves(&secret, exported, &request.public_key, &request.proof) && may_relay
+}
+
+/// Whether a service node is in a node's pool.
+fn serves(model: &Model, sn: &SnName, node: &NodeName) -> bool {
+    derive::pool_of(model, node).contains(sn)
+}
+
+fn admit(draft: &mut Draft, kind: Kind, name: &NodeName, public_key: &[u8]) {
+    token::put_member(draft, kind, name.as_str(), Digest::of(public_key), runtime::clock::unix_seconds());
+    match kind {
+        Kind::Agent => token::put_secret(draft, kind, name.as_str(), runtime::clock::unix_seconds()),
+        Kind::ServiceNode | Kind::Operator => token::spend(draft, kind, name.as_str()),
+    }
+}

@@ -1,0 +1,183 @@
+//! What nodes reported becomes rows: `nodelist.status`, and the `agent` table.
+//!
+//! A batch and the number through which it is stored are one transaction, so that a batch that comes
+//! again after a crash of either side changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use common::id::{Epoch, NodeName, SnName};
+use common::wire::push::{InterfaceAddress, Report, Reported};
+use common::wire::work::{Receipt, StepOutcome};
+use mn_core::change::Draft;
+use mn_core::model::Model;
+use mn_core::table::schema::{AGENT, NODELIST, SNADDRESS};
+use mn_core::table::{Row, RowKey};
+use tracing::warn;
+
+use crate::store::Cursor;
+use crate::store::book::{Book, By, Planned};
+
+/// The longest status word that is kept, in characters.
+const MAX_STATUS: usize = 64;
+
+/// The longest note about failed steps that is kept, in characters.
+const MAX_NOTE: usize = 2_000;
+
+/// How far each service node's reports are stored. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    cursors: Arc<Mutex<BTreeMap<SnName, Cursor>>>,
+}
+
+impl Reports {
+    /// As the store has kept it.
+    pub fn new(cursors: BTreeMap<SnName, Cursor>) -> Self {
+        Self { cursors: Arc::new(Mutex::new(cursors)) }
+    }
+
+    /// The last report of this series that is stored.
+    pub(super) fn through(&self, sn: &SnName, series: u64) -> u64 {
+        let cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.get(sn).filter(|cursor| cursor.series == series).map_or(0, |cursor| cursor.reports)
+    }
+
+    /// Stores a batch, whose last report has the number `through` in `series`; says whether it is
+    /// on the disk.
+    pub(super) async fn store(
+        &self,
+        book: &Book,
+        sn: &SnName,
+        (series, through): (u64, u64),
+        mut reports: Vec<Report>,
+    ) -> bool {
+        let known = self.through(sn, series);
+        if through <= known {
+            return true;
+        }
+        let first = through.saturating_sub(reports.len() as u64);
+        let stored = usize::try_from(known.saturating_sub(first)).unwrap_or(usize::MAX);
+        reports.drain(..stored.min(reports.len()));
+        let cursor = Cursor { series, reports: through };
+        let by = By::daemon(&format!("reports from {sn}"));
+        let (name, of) = (sn.clone(), sn.clone());
+        let done = book
+            .change(by, move |model| {
+                let mut draft = Draft::new(model);
+                reports.iter().for_each(|report| take(&mut draft, &name, report));
+                Planned { cursor: Some((of, cursor)), ..Planned::new(Some(draft.finish()), ()) }
+            })
+            .await;
+        if done.is_ok() {
+            self.cursors.lock().unwrap_or_else(PoisonError::into_inner).insert(sn.clone(), cursor);
+        }
+        done.is_ok()
+    }
+}
+
+fn take(draft: &mut Draft, sn: &SnName, report: &Report) {
+    // The node may be gone from the definitions meanwhile; its last words are in nobody's interest.
+    if !draft.model().has_node(report.node.as_str()) || is_stale(draft.model(), &report.node, report.epoch) {
+        return;
+    }
+    match &report.what {
+        Reported::Status(word) => status(draft, &report.node, word, report.at),
+        Reported::Settled { owner, receipts } => settled(draft, report, owner, receipts),
+        Reported::Connected(up) => connected(draft, sn, &report.node, *up),
+    }
+}
+
+/// Whether a newer owner has reported already: an old owner's late word must not undo it.
+fn is_stale(model: &Model, node: &NodeName, epoch: Epoch) -> bool {
+    let row = model.tables().row(AGENT, node.as_str());
+    let known = row.and_then(|row| row.cell("epoch")).and_then(|text| text.parse().ok());
+    known.is_some_and(|known: u64| epoch.value() < known)
+}
+
+fn status(draft: &mut Draft, node: &NodeName, word: &str, at: u64) {
+    let word: String = word.chars().filter(|c| !c.is_control()).take(MAX_STATUS).collect();
+    let key = RowKey::one(node.as_str());
+    draft.set(NODELIST, &key, "status", &word);
+    draft.set(NODELIST, &key, "statustime", &local_time(at));
+}
+
+/// A time as the tables of xCAT write it.
+fn local_time(at: u64) -> String {
+    let second = i64::try_from(at).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(second)
+        .map(|time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%m-%d-%Y %H:%M:%S").to_string())
+        .unwrap_or_default()
+}
+
+fn settled(draft: &mut Draft, report: &Report, owner: &SnName, receipts: &[Receipt]) {
+    let failed = receipts.iter().filter_map(|receipt| match &receipt.outcome {
+        StepOutcome::Failed { reason, .. } => Some(format!("{}: {}", receipt.step, reason.trim())),
+        _ => None,
+    });
+    let note: String = failed.collect::<Vec<_>>().join("; ");
+    let note: String = note.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_NOTE).collect();
+    let key = RowKey::one(report.node.as_str());
+    draft.set(AGENT, &key, "owner", owner.as_str());
+    draft.set(AGENT, &key, "epoch", &report.epoch.to_string());
+    draft.set(AGENT, &key, "settled", &report.at.to_string());
+    draft.set(AGENT, &key, "note", &note);
+}
+
+fn connected(draft: &mut Draft, sn: &SnName, node: &NodeName, up: bool) {
+    let key = RowKey::one(node.as_str());
+    let now = draft
+        .model()
+        .tables()
+        .row(AGENT, node.as_str())
+        .and_then(|row| row.cell("connected").map(str::to_owned));
+    if up {
+        draft.set(AGENT, &key, "connected", sn.as_str());
+    } else if now.as_deref() == Some(sn.as_str()) {
+        // Only who has the node can lose it: by now it may be connected elsewhere.
+        draft.set(AGENT, &key, "connected", "");
+    }
+}
+
+/// Keeps the `snaddress` rows of a service node as it says; a change only where they differ.
+pub(super) async fn addresses(book: &Book, sn: &SnName, addresses: &[InterfaceAddress]) {
+    let wanted: BTreeMap<RowKey, Row> = addresses
+        .iter()
+        .filter(|one| one.interface.len() <= 64 && !one.interface.contains(|c: char| c.is_control()))
+        .map(|one| {
+            let address = one.address.to_string();
+            let key = RowKey::of([sn.as_str(), one.interface.as_str(), address.as_str()]);
+            let row = Row::new()
+                .with("sn", sn.as_str())
+                .with("interface", &one.interface)
+                .with("address", &address);
+            (key, row)
+        })
+        .collect();
+    let name = sn.clone();
+    let done = book
+        .edit(By::daemon(&format!("addresses of {sn}")), move |draft| replace(draft, &name, wanted))
+        .await;
+    if let Err(error) = done {
+        warn!(%sn, %error, "addresses were not stored");
+    }
+}
+
+fn replace(draft: &mut Draft, sn: &SnName, wanted: BTreeMap<RowKey, Row>) {
+    let gone: Vec<RowKey> = draft
+        .model()
+        .tables()
+        .rows_under(SNADDRESS, sn.as_str())
+        .filter(|(key, _)| !wanted.contains_key(*key))
+        .map(|(key, _)| key.clone())
+        .collect();
+    gone.iter().for_each(|key| draft.remove_row(SNADDRESS, key));
+    for (key, mut row) in wanted {
+        let address: Option<common::slice::Net> = row.cell("address").and_then(|text| text.parse().ok());
+        let network =
+            address.and_then(|address| draft.model().network_of(address.addr()).map(|net| net.name.clone()));
+        if let Some(network) = network {
+            row.put("network", network.as_str());
+        }
+        draft.put_row(SNADDRESS, &key, row);
+    }
+}

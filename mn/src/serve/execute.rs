@@ -1,0 +1,153 @@
+//! A command is carried out: a question on a snapshot, a change through the writer, an operation in
+//! steps.
+
+use std::time::Duration;
+
+use common::id::Revision;
+use common::slice::Role;
+use mn_core::change::{self, Asked, Command, Line, Mode};
+use mn_core::delivery::Standing;
+use mn_core::query::{self, Lsslice, Query, SliceState};
+use tokio::sync::mpsc;
+
+use crate::operate::{self, Ground};
+use crate::push::{PeerView, View};
+use crate::store::book::Planned;
+
+/// How many lines of an answer may wait for the terminal.
+const LINES: usize = 64;
+
+/// Carries out what is asked; gives the exit status.
+pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
+    match asked {
+        Asked::Query(Query::Lsslice(args)) => lsslice(ground, &args).await,
+        Asked::Query(query) => ask(ground, query).await,
+        Asked::Change(command) => change(ground, command).await,
+        Asked::Operate(operation) => operate::run(ground, operation).await,
+    }
+}
+
+/// Answers a question from a snapshot, on a thread that may compute for long; the terminal's pace
+/// is the answer's.
+async fn ask(ground: &Ground, query: Query) -> u8 {
+    let (model, context) = (ground.model(), ground.context.clone());
+    let (lines, mut came) = mpsc::channel(LINES);
+    let answering = tokio::task::spawn_blocking(move || {
+        query::answer(&model, &query, &context, &mut |line| {
+            // Nobody listening shows at the other end; the rest of the answer is for nobody.
+            let _ = lines.blocking_send(line);
+        })
+    });
+    while let Some(line) = came.recv().await {
+        if ground.replies.lines(vec![line]).await.is_err() {
+            break;
+        }
+    }
+    drop(came);
+    answering.await.unwrap_or(1)
+}
+
+async fn change(ground: &Ground, command: Command) -> u8 {
+    let mode = mode(&command);
+    if matches!(command, Command::Nodeset(_)) {
+        // What it arms must be what is in the tree now.
+        ground.site.content.rescan().await;
+    }
+    let context = ground.context.clone();
+    let committed = ground
+        .site
+        .book
+        .change(ground.by.clone(), move |model| {
+            let outcome = change::plan(model, &command, &context);
+            let note = note(&outcome.lines, outcome.status);
+            let value = (outcome.lines, outcome.status);
+            Planned { note, record: !mode.dry_run, ..Planned::new(outcome.change, value) }
+        })
+        .await;
+    let committed = match committed {
+        Ok(committed) => committed,
+        Err(error) => return ground.fault(&error).await,
+    };
+    let (lines, status) = committed.value;
+    if ground.replies.lines(lines).await.is_err() {
+        return status;
+    }
+    if let Some(revision) = committed.revision.filter(|_| !mode.no_wait && !mode.dry_run) {
+        wait(ground, revision, ground.site.wait).await;
+    }
+    status
+}
+
+const fn mode(command: &Command) -> Mode {
+    match command {
+        Command::Mkdef(args) | Command::Chdef(args) => args.mode,
+        Command::Rmdef(args) => args.mode,
+        Command::Nodeset(args) => args.mode,
+    }
+}
+
+/// What the history says of a command that was refused, wholly or in part.
+fn note(lines: &[Line], status: u8) -> String {
+    let first = lines.iter().find_map(|line| match line {
+        Line::Err(text) if status != 0 => Some(text),
+        _ => None,
+    });
+    first.map(|text| text.chars().take(500).collect()).unwrap_or_default()
+}
+
+/// Waits until the service nodes that a change touches have applied it, and says which have not.
+async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
+    let delivery = &ground.site.delivery;
+    let touched = delivery.touched_since(revision).await;
+    for (sn, why) in delivery.wait_all(touched, revision, limit).await {
+        let text = format!("{}: {sn} has not applied this yet: {why}", ground.command());
+        if ground.replies.err(text).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn lsslice(ground: &Ground, args: &Lsslice) -> u8 {
+    let view = ground.site.delivery.view();
+    let unknown = args.service_nodes.iter().find(|name| !view.peers.contains_key(name.as_str()));
+    if let Some(name) = unknown {
+        let refusal = common::report::Refusal::new("is no service node").about(name);
+        return ground.refuse(&[refusal.attempt("lsslice, to see them all")]).await;
+    }
+    let states = states(&view, &args.service_nodes);
+    let mut lines = Vec::new();
+    let status = query::lsslice(&states, &ground.context, &mut |line| lines.push(line));
+    let _ = ground.replies.lines(lines).await;
+    status
+}
+
+fn states(view: &View, only: &[String]) -> Vec<SliceState> {
+    let chosen =
+        view.peers.iter().filter(|(sn, _)| only.is_empty() || only.iter().any(|name| name == sn.as_str()));
+    chosen.map(|(sn, peer)| state(view, sn, peer)).collect()
+}
+
+fn state(view: &View, sn: &common::id::SnName, peer: &PeerView) -> SliceState {
+    let owned = peer.slice.nodes().filter(|node| node.role == Role::Owner).count();
+    let faults = match &peer.standing {
+        Standing::Refused(reasons) => reasons.iter().map(|reason| fault(reason)).collect(),
+        _ => Vec::new(),
+    };
+    SliceState {
+        service_node: sn.clone(),
+        connected: peer.is_connected(),
+        desired: peer.stamp.as_ref().map(|stamp| stamp.generation).unwrap_or_default(),
+        acknowledged: peer.held.as_ref().map(|held| held.generation),
+        digest: peer.held.as_ref().map(|held| held.digest.to_string()),
+        owned,
+        held: peer.slice.nodes().count() - owned,
+        faults,
+        revision: view.revision,
+    }
+}
+
+/// A reason as a service node gives it: the service, then what it cannot do.
+fn fault(reason: &str) -> (String, String) {
+    let (service, text) = reason.split_once(':').unwrap_or(("slice", reason));
+    (service.trim().to_owned(), text.trim().to_owned())
+}

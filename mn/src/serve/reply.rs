@@ -1,0 +1,94 @@
+//! The line to whoever asked: bounded, so that a slow terminal slows its command and nobody else.
+
+use std::sync::Arc;
+
+use common::wire::operator::{Reply, View};
+use mn_core::change::Line;
+use runtime::link::stream::FrameWriter;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::Mutex;
+
+use crate::render::Renderer;
+
+/// Nobody listens any more. A command goes on or stops, as is right for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("whoever asked has gone")]
+pub struct Gone;
+
+/// Where a command's answer goes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Replies {
+    line: Arc<Mutex<Writing>>,
+}
+
+#[derive(Debug)]
+struct Writing {
+    writer: FrameWriter<OwnedWriteHalf>,
+    renderer: Renderer,
+    view: View,
+}
+
+impl Replies {
+    pub(super) fn new(writer: FrameWriter<OwnedWriteHalf>, view: View) -> Self {
+        let writing = Writing { writer, renderer: Renderer::new(view), view };
+        Self { line: Arc::new(Mutex::new(writing)) }
+    }
+
+    /// A line of an answer, which may be gathered with others. Returns when there is room for more.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    pub async fn line(&self, line: Line) -> Result<(), Gone> {
+        let mut writing = self.line.lock().await;
+        let replies = writing.renderer.line(&line);
+        writing.send(replies).await
+    }
+
+    /// Lines of an answer.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    pub async fn lines(&self, lines: Vec<Line>) -> Result<(), Gone> {
+        for line in lines {
+            self.line(line).await?;
+        }
+        Ok(())
+    }
+
+    /// A text for standard error.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    pub async fn err(&self, text: String) -> Result<(), Gone> {
+        self.line(Line::Err(text)).await
+    }
+
+    /// How far a command has come, and everything before it, sent at once.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    pub async fn progress(&self, label: &str, done: u64, total: u64) -> Result<(), Gone> {
+        let mut writing = self.line.lock().await;
+        let mut replies = writing.renderer.flush();
+        replies.push(Reply::Progress { label: label.to_owned(), done, total });
+        writing.send(replies).await
+    }
+
+    /// The end of the answer.
+    pub(super) async fn done(&self, status: u8) -> Result<(), Gone> {
+        let mut writing = self.line.lock().await;
+        let fresh = Renderer::new(writing.view);
+        let replies = std::mem::replace(&mut writing.renderer, fresh).finish(status);
+        writing.send(replies).await?;
+        writing.writer.shutdown().await.map_err(|_| Gone)
+    }
+}
+
+impl Writing {
+    async fn send(&mut self, replies: Vec<Reply>) -> Result<(), Gone> {
+        for reply in replies {
+            self.writer.send(&reply).await.map_err(|_| Gone)?;
+        }
+        Ok(())
+    }
+}
