@@ -1,2 +1,8 @@
-//! Under construction.
-fn main() {}
+//! The program: `argv[0]` or the first operand names what is run.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mn::applet::main(std::env::args_os().collect())
+}

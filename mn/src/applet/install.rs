@@ -1,0 +1,133 @@
+//! `mn install-applets DIR`: puts the command names, their man pages and their completions into
+//! folders.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use clap::Command;
+use clap_complete::Shell;
+
+use super::APPLETS;
+
+/// Why the names could not be put there.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InstallError {
+    /// The folder or a file in it cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Something that is not ours has the name.
+    #[error("{path} is there already, and it is no link: move it away")]
+    Taken {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// Where things go.
+#[derive(Clone, Debug)]
+pub(super) struct Folders {
+    /// The names.
+    pub(super) bin: PathBuf,
+    /// The man pages (section 1).
+    pub(super) man: PathBuf,
+    /// The completions for bash.
+    pub(super) completions: PathBuf,
+}
+
+impl Folders {
+    /// The names in `bin`, the rest beside it under `share` where it belongs.
+    pub(super) fn beside(bin: PathBuf, man: Option<PathBuf>) -> Self {
+        let share = match bin.parent() {
+            Some(parent) if parent != Path::new("") => parent.join("share"),
+            _ => Path::new("..").join("share"),
+        };
+        let man = man.unwrap_or_else(|| share.join("man/man1"));
+        Self { bin, man, completions: share.join("bash-completion/completions") }
+    }
+}
+
+/// Makes a link with each applet's name to `program`, and the pages and completions; gives the
+/// names.
+///
+/// # Errors
+/// When something cannot be written, or a name is taken by something else.
+pub(super) fn install(
+    program: &Path,
+    manage: &Command,
+    folders: &Folders,
+) -> Result<Vec<&'static str>, InstallError> {
+    for folder in [&folders.bin, &folders.man, &folders.completions] {
+        fs::create_dir_all(folder).map_err(|source| InstallError::Write { path: folder.clone(), source })?;
+    }
+    for applet in APPLETS {
+        link(program, &folders.bin.join(applet.name))?;
+        describe((applet.command)(), applet.name, folders)?;
+    }
+    link(program, &folders.bin.join("mn"))?;
+    describe(manage.clone(), "mn", folders)?;
+    Ok(APPLETS.iter().map(|applet| applet.name).collect())
+}
+
+/// Makes or renews a link. `mn` may lie in the folder itself: then there is nothing to do.
+fn link(program: &Path, path: &Path) -> Result<(), InstallError> {
+    let failed = |source| InstallError::Write { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => fs::remove_file(path).map_err(failed)?,
+        Ok(_) if fs::canonicalize(path).ok() == fs::canonicalize(program).ok() => return Ok(()),
+        Ok(_) => return Err(InstallError::Taken { path: path.to_owned() }),
+        Err(_) => {}
+    }
+    symlink(program, path).map_err(failed)
+}
+
+fn describe(command: Command, name: &'static str, folders: &Folders) -> Result<(), InstallError> {
+    let mut page = Vec::new();
+    let path = folders.man.join(format!("{name}.1"));
+    clap_mangen::Man::new(command.clone())
+        .render(&mut page)
+        .and_then(|()| fs::write(&path, page))
+        .map_err(|source| InstallError::Write { path, source })?;
+    let mut script = Vec::new();
+    clap_complete::generate(Shell::Bash, &mut command.clone(), name, &mut script);
+    let path = folders.completions.join(name);
+    fs::write(&path, script).map_err(|source| InstallError::Write { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_gets_a_name_a_page_and_completions_and_again_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("mn-program");
+        fs::write(&program, "").unwrap();
+        let folders = Folders::beside(folder.path().join("bin"), None);
+        for _ in 0..2 {
+            install(&program, &Command::new("mn"), &folders).unwrap();
+        }
+        assert_eq!(fs::read_link(folders.bin.join("lsdef")).unwrap(), program);
+        let page = fs::read_to_string(folder.path().join("share/man/man1/snmove.1")).unwrap();
+        assert!(page.contains("Move nodes to another service node"), "{page}");
+        assert!(folder.path().join("share/bash-completion/completions/chdef").exists());
+    }
+
+    #[test]
+    fn a_file_with_the_name_of_a_command_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        fs::write(folder.path().join("bin/nodels"), "theirs").unwrap();
+        let folders = Folders::beside(folder.path().join("bin"), None);
+        let error = install(Path::new("/nonexistent/mn"), &Command::new("mn"), &folders).unwrap_err();
+        assert!(matches!(error, InstallError::Taken { .. }), "{error}");
+        assert_eq!(fs::read_to_string(folder.path().join("bin/nodels")).unwrap(), "theirs");
+    }
+}

@@ -1,0 +1,97 @@
+//! What a command reads where the operator is: standard input and the files of a noderange.
+//!
+//! The daemon never opens a file that an operator names: its rights are not the operator's.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use mn_core::change::Range;
+
+use super::Usage;
+
+/// The longest standard input or noderange file. A stanza of 100,000 nodes with twenty attributes
+/// each is about 60 MiB.
+const MAX_INPUT: u64 = 256 << 20;
+
+/// Standard input, and where relative paths start.
+pub(super) struct Intake {
+    stdin: Box<dyn Read>,
+    folder: PathBuf,
+}
+
+impl Intake {
+    /// The process's own.
+    pub(super) fn new() -> Self {
+        Self { stdin: Box::new(io::stdin()), folder: PathBuf::new() }
+    }
+
+    /// With this standard input and folder.
+    #[cfg(test)]
+    pub(super) fn with(stdin: &'static str, folder: PathBuf) -> Self {
+        Self { stdin: Box::new(stdin.as_bytes()), folder }
+    }
+
+    /// The whole of standard input.
+    ///
+    /// # Errors
+    /// When it cannot be read, is too long or is not UTF-8.
+    pub(super) fn stdin(&mut self) -> Result<String, Usage> {
+        read(self.stdin.as_mut())
+            .map_err(|error| Usage::alone(format!("cannot read standard input: {error}")))
+    }
+
+    /// A noderange with the files that it names. A file that cannot be read is an error here;
+    /// xCAT takes it as empty, and then acts on fewer nodes than were meant.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(super) fn range(&self, text: &str) -> Result<Range, Usage> {
+        let mut range = Range::new(text);
+        for name in file_names(text) {
+            let content = std::fs::File::open(self.folder.join(name))
+                .and_then(|mut file| read(&mut file))
+                .map_err(|error| Usage::alone(format!("cannot read the noderange file {name}: {error}")))?;
+            range.files.push((name.to_owned(), content));
+        }
+        Ok(range)
+    }
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+fn read(from: &mut dyn Read) -> io::Result<String> {
+    let mut text = String::new();
+    let length = from.take(MAX_INPUT + 1).read_to_string(&mut text)?;
+    if u64::try_from(length).unwrap_or(u64::MAX) > MAX_INPUT {
+        return Err(io::Error::other("it is longer than 256 MiB"));
+    }
+    Ok(text)
+}
+
+/// The names after `^` at the start of an element of a noderange (after its `-` or `@`).
+fn file_names(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', '(', ')', '@'])
+        .map(|element| element.trim_matches(['\'', '"']).trim_start_matches('-'))
+        .filter_map(|element| element.strip_prefix('^'))
+        .filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_noderange_travel_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("list"), "n1\nn2\n").unwrap();
+        let intake = Intake::with("", folder.path().to_owned());
+        let range = intake.range("n9,-^list").unwrap();
+        assert_eq!(range.file("list").as_deref(), Some("n1\nn2\n"));
+        let error = intake.range("^nosuch").unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the noderange file nosuch"), "{error}");
+    }
+}

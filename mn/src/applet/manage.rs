@@ -1,0 +1,224 @@
+//! `mn` itself: the sub-commands that are about the management node, not about what it knows.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use common::report::{Refusal, chain};
+use mn_core::change::{Asked, Operation, TokenCreate};
+
+use super::install::Folders;
+use super::install::install;
+use super::{APPLETS, Applet, dir, dir_arg, find, print, send, switch, text, texts};
+use crate::daemon::{self, InitOptions, ServeOptions};
+
+/// What words after `mn` name.
+pub(super) enum Split {
+    /// An applet, with its words (its name first).
+    Applet(&'static Applet, Vec<OsString>),
+    /// One of our own.
+    Manage(Vec<OsString>),
+}
+
+/// Looks whether `mn NAME …` or `mn --dir DIR NAME …` names an applet.
+pub(super) fn split(words: Vec<OsString>) -> Split {
+    let is_dir = |word: &OsString| word == "--dir";
+    let is_dir_glued = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with("--dir="));
+    let place = match words.get(1) {
+        Some(word) if is_dir(word) => 3,
+        Some(word) if is_dir_glued(word) => 2,
+        _ => 1,
+    };
+    let Some(applet) = words.get(place).and_then(|word| word.to_str()).and_then(find) else {
+        return Split::Manage(words);
+    };
+    let mut moved: Vec<OsString> = words.iter().skip(place).cloned().collect();
+    // What stood before the name goes behind it.
+    moved.splice(1..1, words.into_iter().take(place).skip(1));
+    Split::Applet(applet, moved)
+}
+
+/// Runs one of the sub-commands; gives the exit status: 0 done, 1 refused, 2 wrong usage.
+pub(super) fn run(words: Vec<OsString>) -> u8 {
+    let matches = match command().try_get_matches_from(&words) {
+        Ok(matches) => matches,
+        Err(error) => return explain(&error),
+    };
+    let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let done = match matches.subcommand() {
+        Some(("init", args)) => run_init(args, words),
+        Some(("serve", args)) => run_serve(args),
+        Some(("token", args)) => match args.subcommand() {
+            Some((_, args)) => return run_token(args, words),
+            None => return 2,
+        },
+        Some(("check-config", args)) => run_check_config(args),
+        Some(("install-applets", args)) => run_install(args),
+        _ => return 2,
+    };
+    match done {
+        Ok(text) => {
+            print::out(&text);
+            0
+        }
+        Err(refusal) => {
+            print::err(&refusal.render("mn"));
+            1
+        }
+    }
+}
+
+fn explain(error: &clap::Error) -> u8 {
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        print::out(&text);
+        return 0;
+    }
+    print::err(text.trim_end());
+    2
+}
+
+/// The definition of `mn`.
+pub(super) fn command() -> Command {
+    let names: Vec<&str> = APPLETS.iter().map(|applet| applet.name).collect();
+    Command::new("mn")
+        .about("The management node: its daemon, and the operators' commands")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(format!("Operators' commands, also as `mn NAME …`: {}", names.join(", ")))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([init(), serve(), token(), check_config(), install_command()])
+}
+
+fn init() -> Command {
+    Command::new("init")
+        .about("Make a management node: its certificate authority, its store and its site")
+        .arg(dir_arg())
+        .arg(Arg::new("name").long("name").value_name("NAME").help("Its name [default: the host's]"))
+        .arg(
+            Arg::new("address")
+                .long("address")
+                .value_name("IP")
+                .value_parser(clap::value_parser!(Ipv4Addr))
+                .action(ArgAction::Append)
+                .help("Where service nodes reach it [default: the host's addresses]"),
+        )
+        .arg(Arg::new("domain").long("domain").value_name("DOMAIN").help("The domain of the nodes' names"))
+}
+
+fn serve() -> Command {
+    Command::new("serve")
+        .about("Run the daemon")
+        .arg(dir_arg())
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDRESS:PORT")
+                .value_parser(clap::value_parser!(SocketAddr))
+                .help("Where service nodes and operators are listened for (UDP)"),
+        )
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .help("The configuration [default: DIR/mn.toml]"),
+        )
+}
+
+fn token() -> Command {
+    let create = Command::new("create")
+        .about("Make a one-time token with which a service node joins, and print it")
+        .arg(dir_arg())
+        .arg(Arg::new("name").required(true).value_name("SERVICENODE").help("The service node"))
+        .arg(
+            Arg::new("address")
+                .long("address")
+                .value_name("IP:PORT")
+                .action(ArgAction::Append)
+                .help("Where it reaches the management node"),
+        )
+        .arg(switch("define").help("Define the service node first, if it is not"));
+    Command::new("token").about("One-time tokens").subcommand_required(true).subcommand(create)
+}
+
+fn check_config() -> Command {
+    Command::new("check-config")
+        .about("Check a configuration file")
+        .arg(Arg::new("file").required(true).value_name("FILE").value_parser(clap::value_parser!(PathBuf)))
+}
+
+fn install_command() -> Command {
+    Command::new("install-applets")
+        .about("Put the names of the commands into a folder, and their man pages and completions beside it")
+        .arg(Arg::new("folder").required(true).value_name("DIR").value_parser(clap::value_parser!(PathBuf)))
+        .arg(
+            Arg::new("man")
+                .long("man")
+                .value_name("DIR")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("Where the man pages go [default: DIR/../share/man/man1]"),
+        )
+}
+
+fn run_init(args: &ArgMatches, words: Vec<String>) -> Result<String, Refusal> {
+    let options = InitOptions {
+        name: text(args, "name"),
+        addresses: args.get_many::<Ipv4Addr>("address").unwrap_or_default().copied().collect(),
+        domain: text(args, "domain"),
+        words,
+    };
+    let made = daemon::init(&dir(args), &options).map_err(|error| error.refusal())?;
+    let networks: Vec<String> = made.networks.iter().map(ToString::to_string).collect();
+    let or_none = |text: String| if text.is_empty() { "none found".to_owned() } else { text };
+    Ok(format!(
+        "{dir} is the management node {name} of {domain}\n  \
+         address      {master}\n  \
+         networks     {networks}\n  \
+         fingerprint  {fingerprint}\n\
+         next: mn serve --dir {dir}, then mn token create SERVICENODE --define\n",
+        dir = made.dir.display(),
+        name = made.name,
+        domain = made.domain,
+        master = or_none(made.master.map(|ip| ip.to_string()).unwrap_or_default()),
+        networks = or_none(networks.join(", ")),
+        fingerprint = made.fingerprint,
+    ))
+}
+
+fn run_serve(args: &ArgMatches) -> Result<String, Refusal> {
+    let options = ServeOptions {
+        listen: args.get_one::<SocketAddr>("listen").copied(),
+        config: args.get_one::<PathBuf>("config").cloned(),
+    };
+    runtime::log::init("info");
+    daemon::serve(&dir(args), &options).map(|()| String::new()).map_err(|error| error.refusal())
+}
+
+/// The daemon makes tokens: the store is its alone.
+fn run_token(args: &ArgMatches, words: Vec<String>) -> u8 {
+    let asked = Asked::Operate(Operation::TokenCreate(TokenCreate {
+        name: text(args, "name").unwrap_or_default(),
+        addresses: texts(args, "address"),
+        define: args.get_flag("define"),
+    }));
+    send("mn token", &dir(args), words, false, asked)
+}
+
+fn run_check_config(args: &ArgMatches) -> Result<String, Refusal> {
+    let path = args.get_one::<PathBuf>("file").cloned().unwrap_or_default();
+    match daemon::check_config(&path) {
+        Ok(_) => Ok(format!("{} is good\n", path.display())),
+        Err(error) => Err(Refusal::new(chain(&error))),
+    }
+}
+
+fn run_install(args: &ArgMatches) -> Result<String, Refusal> {
+    let folder = args.get_one::<PathBuf>("folder").cloned().unwrap_or_default();
+    let folders = Folders::beside(folder, args.get_one::<PathBuf>("man").cloned());
+    let program = std::env::current_exe()
+        .map_err(|error| Refusal::new("cannot find this program's own file").because(error.to_string()))?;
+    let names = install(&program, &command(), &folders).map_err(|error| Refusal::new(chain(&error)))?;
+    Ok(format!("{} commands in {}\n", names.len(), folders.bin.display()))
+}

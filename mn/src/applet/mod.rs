@@ -1,0 +1,281 @@
+//! The operators' commands: words in, a typed question out, the answer printed.
+//!
+//! One file for each command. An [`Applet`] has a `clap` definition and a function that makes
+//! [`Asked`] of what was parsed; everything else (finding the daemon, printing, exit statuses) is
+//! here once. The grammar is xCAT's: options anywhere, short ones bundled, operands after or
+//! between them; wrong usage of xCAT's commands ends with 1 (`reference/xcat-cli.md` §0.3).
+//!
+//! **Invariant**: no applet looks at the model. It parses and asks.
+
+mod chdef;
+mod definition;
+mod describe;
+mod install;
+mod intake;
+mod lsdef;
+mod lsslice;
+mod manage;
+mod mkdef;
+mod nodels;
+mod nodeset;
+mod print;
+mod rmdef;
+mod snmove;
+mod tabdump;
+mod updatenode;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use common::wire::PROTOCOL;
+use common::wire::operator::Request;
+use mn_core::change::{Asked, Mode, Sent};
+
+use self::intake::Intake;
+
+/// Where everything is kept when nobody says otherwise.
+pub const DEFAULT_DIR: &str = "/var/lib/drover/mn";
+
+/// One command.
+#[derive(Debug)]
+pub(crate) struct Applet {
+    /// Its name: what `argv[0]` is when it is called.
+    pub(crate) name: &'static str,
+    /// Its options and operands.
+    command: fn() -> Command,
+    /// What it asks for, of what was parsed.
+    ask: fn(&ArgMatches, &mut Intake) -> Result<Parsed, Usage>,
+    /// The exit status of wrong usage: 1 for xCAT's commands, 2 for ours.
+    usage_status: u8,
+    /// The exit status of `usage alone`: what no argument at all gives, where that shows the usage.
+    bare_status: Option<u8>,
+}
+
+/// All commands, in the order of their names.
+pub(crate) static APPLETS: &[Applet] = &[
+    chdef::APPLET,
+    lsdef::APPLET,
+    lsslice::APPLET,
+    mkdef::APPLET,
+    nodels::APPLET,
+    nodeset::APPLET,
+    rmdef::APPLET,
+    snmove::APPLET,
+    tabdump::APPLET,
+    updatenode::APPLET,
+];
+
+/// What became of an applet's words.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// Something to ask the daemon.
+    Ask(Box<Asked>),
+    /// Something that can be shown at once.
+    Show(String),
+}
+
+impl From<Asked> for Parsed {
+    fn from(asked: Asked) -> Self {
+        Self::Ask(Box::new(asked))
+    }
+}
+
+/// Words that make no sense, beyond what `clap` can see.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub(crate) struct Usage {
+    text: String,
+    /// Whether the usage follows.
+    with_usage: bool,
+}
+
+impl Usage {
+    /// An error that the usage text explains.
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), with_usage: true }
+    }
+
+    /// An error that explains itself.
+    fn alone(text: impl Into<String>) -> Self {
+        Self { text: text.into(), with_usage: false }
+    }
+}
+
+/// Runs what the words name: the applet that is the program's name, or `mn`'s first operand, or
+/// one of `mn`'s own sub-commands.
+pub fn main(words: Vec<OsString>) -> ExitCode {
+    let program = words.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
+    if let Some(applet) = program.and_then(find) {
+        return applet.run(words).into();
+    }
+    match manage::split(words) {
+        manage::Split::Applet(applet, words) => applet.run(words).into(),
+        manage::Split::Manage(words) => manage::run(words).into(),
+    }
+}
+
+/// The applet of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Applet> {
+    APPLETS.iter().find(|applet| applet.name == name)
+}
+
+impl Applet {
+    fn run(&self, words: Vec<OsString>) -> u8 {
+        if words.len() == 1
+            && let Some(status) = self.bare_status
+        {
+            print::out(&self.usage());
+            return status;
+        }
+        let matches = match (self.command)().try_get_matches_from(&words) {
+            Ok(matches) => matches,
+            Err(error) => return self.explain(&error),
+        };
+        let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let mut intake = Intake::new();
+        match (self.ask)(&matches, &mut intake) {
+            Ok(Parsed::Show(text)) => {
+                print::out(&text);
+                0
+            }
+            Ok(Parsed::Ask(asked)) => {
+                send(self.name, &dir(&matches), words, matches.get_flag("json"), *asked)
+            }
+            Err(usage) => {
+                print::err(&format!("Error: {}", usage.text));
+                if usage.with_usage {
+                    print::out(&self.usage());
+                }
+                self.usage_status
+            }
+        }
+    }
+
+    fn usage(&self) -> String {
+        format!("{}\n", (self.command)().render_help())
+    }
+
+    fn explain(&self, error: &clap::Error) -> u8 {
+        match error.kind() {
+            ErrorKind::DisplayHelp => {
+                print::out(&self.usage());
+                0
+            }
+            ErrorKind::DisplayVersion => {
+                print::out(&format!("{} - Version {}\n", self.name, env!("CARGO_PKG_VERSION")));
+                0
+            }
+            _ => {
+                let text = error.render().to_string();
+                let first = text.split("\n\n").next().unwrap_or_default();
+                print::err(first.trim_start_matches("error: "));
+                print::out(&self.usage());
+                self.usage_status
+            }
+        }
+    }
+}
+
+/// Asks the daemon, prints what it answers, and gives the exit status.
+fn send(name: &str, dir: &Path, words: Vec<String>, json: bool, asked: Asked) -> u8 {
+    match postcard::to_stdvec(&Sent::V1(asked)) {
+        Ok(command) => {
+            let request = Request { protocol: PROTOCOL, words, command, view: print::view(json) };
+            print::call(name, dir, request)
+        }
+        Err(error) => {
+            print::err(&format!("{name}: the command cannot be sent: {error}"));
+            1
+        }
+    }
+}
+
+/// The folder of the management node.
+fn dir(matches: &ArgMatches) -> PathBuf {
+    matches.get_one::<PathBuf>("dir").cloned().unwrap_or_else(|| DEFAULT_DIR.into())
+}
+
+/// What all commands have.
+fn base(name: &'static str, about: &'static str) -> Command {
+    Command::new(name)
+        .about(about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_version_flag(true)
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .args_override_self(true)
+        .arg(
+            Arg::new("help")
+                .short('h')
+                .short_alias('?')
+                .long("help")
+                .action(ArgAction::Help)
+                .help("Print this help"),
+        )
+        .arg(
+            Arg::new("version")
+                .short('v')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("Print the version"),
+        )
+        .arg(switch("verbose").short('V').help("Say more"))
+        .arg(switch("json").help("Print the answer as JSON"))
+        .arg(dir_arg())
+}
+
+fn dir_arg() -> Arg {
+    Arg::new("dir")
+        .long("dir")
+        .env("DROVER_DIR")
+        .value_name("DIR")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("The folder of the management node")
+        .long_help(format!("The folder of the management node [default: {DEFAULT_DIR}]"))
+}
+
+/// The same, for a command that changes something.
+fn changing(name: &'static str, about: &'static str) -> Command {
+    base(name, about)
+        .arg(switch("dry-run").help("Show what would change, and change nothing"))
+        .arg(switch("atomic").help("Change everything that is named, or nothing"))
+        .arg(switch("no-wait").help("Do not wait for the service nodes to have applied it"))
+}
+
+/// How the change is to be made, of a [`changing`] command.
+fn mode(matches: &ArgMatches) -> Mode {
+    Mode {
+        dry_run: matches.get_flag("dry-run"),
+        atomic: matches.get_flag("atomic"),
+        no_wait: matches.get_flag("no-wait"),
+    }
+}
+
+/// An option without a value; its long name is its id.
+fn switch(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+/// An option with a value; its long name is its id.
+fn option(name: &'static str, value: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::Set).value_name(value)
+}
+
+/// The operands.
+fn operands(value: &'static str) -> Arg {
+    Arg::new("words").value_name(value).action(ArgAction::Append).num_args(0..)
+}
+
+fn text(matches: &ArgMatches, name: &str) -> Option<String> {
+    matches.get_one::<String>(name).cloned()
+}
+
+fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
+    matches.get_many::<String>(name).unwrap_or_default().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Shows an answer on a terminal, in a pipe or in a file.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use common::report::{Refusal, chain};
+use common::wire::operator::{Reply, Request, View};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::client;
+
+/// How an answer is to be shown here.
+pub(super) fn view(json: bool) -> View {
+    let terminal = io::stdout().is_terminal();
+    let width = || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| width);
+    View {
+        json,
+        columns: terminal.then(width).flatten(),
+        // https://no-color.org: set and not empty means no.
+        color: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    }
+}
+
+/// Text for standard output, as it is.
+pub(super) fn out(text: &str) {
+    // Whoever reads us may go away (`| head`); there is nobody left to tell.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// A line for standard error.
+pub(super) fn err(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Asks the daemon, prints what it says, and gives the exit status.
+pub(super) fn call(name: &str, dir: &Path, request: Request) -> u8 {
+    let mut printer = Printer::new();
+    let status = client::call(dir, request, |reply| printer.show(reply));
+    printer.finish();
+    status.unwrap_or_else(|error| {
+        let refusal = Refusal::new(error.to_string())
+            .because(std::error::Error::source(&error).map_or_else(
+                || "the management node's daemon does not run, or keeps its folder elsewhere".to_owned(),
+                chain,
+            ))
+            .attempt(format!("mn serve --dir {}, or --dir (DROVER_DIR) if it runs elsewhere", dir.display()));
+        err(&refusal.render(name));
+        1
+    })
+}
+
+/// Prints replies as they come, the bar below them.
+#[derive(Debug)]
+struct Printer {
+    /// There when something was in progress; draws on terminals only.
+    bar: Option<ProgressBar>,
+    /// Whether nobody reads standard output any more.
+    is_broken: bool,
+}
+
+impl Printer {
+    const fn new() -> Self {
+        Self { bar: None, is_broken: false }
+    }
+
+    fn show(&mut self, reply: Reply) {
+        match reply {
+            Reply::Out(text) if !self.is_broken => {
+                let written = self.beside_bar(|| io::stdout().lock().write_all(text.as_bytes()));
+                self.is_broken = written.is_err();
+            }
+            Reply::Out(_) | Reply::Done { .. } => {}
+            Reply::Err(text) => {
+                let _ = self.beside_bar(|| io::stderr().lock().write_all(text.as_bytes()));
+            }
+            Reply::Progress { label, done, total } => self.progress(label, done, total),
+        }
+    }
+
+    fn beside_bar<R>(&self, print: impl FnOnce() -> R) -> R {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn progress(&mut self, label: String, done: u64, total: u64) {
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            // The template is a constant; were it wrong, the default style would be shown.
+            if let Ok(style) = ProgressStyle::with_template("{msg} [{wide_bar}] {pos}/{len}") {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar
+        });
+        if total > 0 {
+            bar.set_length(total);
+        }
+        bar.set_message(label);
+        bar.set_position(done);
+    }
+
+    fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        let _ = io::stdout().flush();
+    }
+}

@@ -1,0 +1,157 @@
+//! Words to typed questions, without a daemon.
+
+use mn_core::change::{Asked, Command as Change, ListEdit, Operation};
+use mn_core::query::Query;
+
+use super::*;
+
+/// Parses a line as its applet does; what is asked for, or the error.
+#[track_caller]
+fn parse(line: &str, stdin: &'static str) -> Result<Asked, String> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let applet = find(words[0]).unwrap();
+    let matches = (applet.command)().try_get_matches_from(&words).map_err(|error| error.to_string())?;
+    match (applet.ask)(&matches, &mut Intake::with(stdin, PathBuf::new())) {
+        Ok(Parsed::Ask(asked)) => Ok(*asked),
+        Ok(Parsed::Show(text)) => Err(text),
+        Err(usage) => Err(usage.to_string()),
+    }
+}
+
+#[track_caller]
+fn asked(line: &str) -> Asked {
+    parse(line, "").unwrap()
+}
+
+#[test]
+fn definitions_of_clap_are_sound_and_their_names_are_the_applets() {
+    for applet in APPLETS {
+        let command = (applet.command)();
+        assert_eq!(command.get_name(), applet.name);
+        command.debug_assert();
+    }
+    assert!(APPLETS.windows(2).all(|pair| pair[0].name < pair[1].name), "sorted, each once");
+    manage::command().debug_assert();
+}
+
+#[test]
+fn options_stand_anywhere_and_short_ones_bundle() {
+    let Asked::Change(Change::Chdef(args)) = asked("chdef groups=a,b -pV -t node n1-n3 arch=aarch64") else {
+        panic!()
+    };
+    assert_eq!(args.types, ["node"]);
+    assert_eq!(args.objects.unwrap().text, "n1-n3");
+    assert_eq!(args.attributes, [("groups".into(), "a,b".into()), ("arch".into(), "aarch64".into())]);
+    assert_eq!((args.list, args.verbose), (ListEdit::Add, true));
+}
+
+#[test]
+fn a_value_may_hold_an_equals_sign_or_nothing() {
+    let Asked::Change(Change::Mkdef(args)) = asked("mkdef n1 addkcmdline=a=1,b=2 mgt=") else { panic!() };
+    assert_eq!(args.attributes, [("addkcmdline".into(), "a=1,b=2".into()), ("mgt".into(), String::new())]);
+}
+
+#[test]
+fn a_selection_is_a_noderange_and_not_an_attribute() {
+    for range in ["mgt==ipmi", "nodehm.mgt=~ip.*", "all@mgt!=ipmi", "rack1,-mgt==x"] {
+        let Asked::Query(Query::Lsdef(args)) = asked(&format!("lsdef {range} -i ip,mac")) else { panic!() };
+        assert_eq!(args.objects.unwrap().text, range);
+        assert_eq!(args.attributes.unwrap(), ["ip", "mac"]);
+    }
+}
+
+#[test]
+fn a_stanza_is_read_whole_from_standard_input() {
+    let Asked::Change(Change::Mkdef(args)) = parse("mkdef -fz", "n1:\n  objtype=node\n").unwrap() else {
+        panic!()
+    };
+    assert_eq!((args.stanza.as_deref(), args.force), (Some("n1:\n  objtype=node\n"), true));
+}
+
+#[test]
+fn wrong_usage_is_said_in_xcats_words() {
+    for (line, said) in [
+        ("lsdef n1 n2", "noderange can not contain spaces."),
+        ("lsdef -l -s", "The -l and -s options can not be used together."),
+        ("lsdef -c", "The -c option must be used with the -i option."),
+        ("lsdef n1 groups=all", "'groups=…' sets an attribute"),
+        ("mkdef -p n1", "unexpected argument '-p'"),
+        ("chdef -pm n1", "cannot be used with"),
+        ("tabdump a b", "only one table"),
+        ("nodeset n1", "say the state"),
+        ("nodeset n1 boot shell", "Invalid argument: shell"),
+        ("snmove", "say which nodes move"),
+        ("snmove n1 n2 -d sn2", "one noderange only"),
+        ("snmove n1 -i -P all", "cannot be used with"),
+        ("updatenode", "say which nodes"),
+    ] {
+        let error = parse(line, "").unwrap_err();
+        assert!(error.contains(said), "{line}: {error}");
+    }
+}
+
+#[test]
+fn snmove_has_both_of_xcats_forms() {
+    let Asked::Operate(Operation::Snmove(args)) =
+        asked("snmove -s sn1 -S sn1n --dest sn2 --destn sn2n --dry-run")
+    else {
+        panic!()
+    };
+    assert_eq!((args.source.as_deref(), args.destn.as_deref()), (Some("sn1"), Some("sn2n")));
+    assert!(args.mode.dry_run && args.nodes.is_none());
+    let Asked::Operate(Operation::Snmove(args)) = asked("snmove rack1 -d sn2 -P syslog,setupntp") else {
+        panic!()
+    };
+    assert_eq!(args.nodes.unwrap().text, "rack1");
+    assert_eq!(args.postscripts.as_deref(), Some("syslog,setupntp"));
+}
+
+#[test]
+fn updatenode_without_an_action_does_everything() {
+    let run = |line: &str| match asked(line) {
+        Asked::Operate(Operation::Updatenode(args)) => (args.nodes.text, args.scripts, args.sync),
+        other => panic!("{other:?}"),
+    };
+    let list = |items: &[&str]| Some(items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>());
+    assert_eq!(run("updatenode n1"), ("n1".into(), list(&[]), true));
+    assert_eq!(run("updatenode n1 -F"), ("n1".into(), None, true));
+    assert_eq!(run("updatenode n1 -P a,b"), ("n1".into(), list(&["a", "b"]), false));
+    assert_eq!(run("updatenode n1 -P"), ("n1".into(), list(&[]), false));
+    assert_eq!(run("updatenode -P n1"), ("n1".into(), list(&[]), false));
+    assert_eq!(run("updatenode n1 a,b"), ("n1".into(), list(&["a", "b"]), false));
+}
+
+#[test]
+fn the_meaning_of_attributes_needs_no_daemon() {
+    let text = parse("lsdef -h -t network -i mask", "").unwrap_err();
+    assert!(
+        text.contains("mask:\t") && text.contains("(networks.mask)") && !text.contains("gateway"),
+        "{text}"
+    );
+    let text = parse("lsdef -h -i bmc", "").unwrap_err();
+    assert!(text.contains("ipmi.bmc if mgt=ipmi, openbmc.bmc if mgt=openbmc"), "{text}");
+    assert!(parse("lsdef -h", "").unwrap_err().contains("Usage: lsdef"));
+}
+
+#[test]
+fn mn_with_a_name_is_the_applet_and_options_before_it_count() {
+    let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+    for line in ["mn lsdef n1", "mn --dir /x lsdef n1", "mn --dir=/x lsdef n1"] {
+        let manage::Split::Applet(applet, moved) = manage::split(words(line)) else { panic!("{line}") };
+        assert_eq!((applet.name, &moved[0], moved.last().unwrap()), ("lsdef", &"lsdef".into(), &"n1".into()));
+        assert_eq!(moved.iter().any(|word| word.to_str().unwrap().contains("/x")), line.contains("/x"));
+    }
+    assert!(matches!(manage::split(words("mn serve")), manage::Split::Manage(_)));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_words_panic(words in proptest::collection::vec("[a-z=!~,^@ /-]{0,12}", 0..6)) {
+        for applet in APPLETS {
+            let words = std::iter::once(applet.name.to_owned()).chain(words.iter().cloned());
+            if let Ok(matches) = (applet.command)().try_get_matches_from(words) {
+                let _ = (applet.ask)(&matches, &mut Intake::with("", PathBuf::new()));
+            }
+        }
+    }
+}
