@@ -32,7 +32,7 @@ use crate::slice::reports::Reports;
 use crate::slice::store::{Owner, Store, StoreError};
 use crate::slice::views::Views;
 use crate::syslog::{Spool, SpoolError};
-use crate::{dhcp, dns, export, http, ntp, syslog};
+use crate::{dhcp, dns, export, http, ntp, syslog, tftp};
 
 /// How long a start that hears nothing more from the management node waits for a newer slice.
 const QUIET: Duration = Duration::from_millis(150);
@@ -186,6 +186,7 @@ fn services(supervisor: &mut Supervisor, config: &Arc<Config>, views: &Views, lo
     let stop = supervisor.stop_token();
     let mut start = Starter { supervisor, config, stop };
     start.service("dhcp", &views.dhcp, dhcp::run);
+    start.service("tftp", &views.tftp, tftp::run);
     start.service("http", &views.http, http::run);
     start.service("dns", &views.dns, dns::run);
     start.service("ntp", &views.ntp, ntp::run);
