@@ -10,7 +10,12 @@
 
 pub mod change;
 pub mod delivery;
+pub mod derive;
 pub mod model;
+pub mod noderange;
 pub mod query;
 pub mod table;
 pub mod template;
+
+#[cfg(test)]
+mod fixture;

@@ -11,9 +11,13 @@ pub(crate) mod define;
 mod delete;
 mod diff;
 mod draft;
+pub mod nodeset;
 mod outcome;
+mod range;
 mod rename;
+pub mod snmove;
 pub(crate) mod stanza;
+pub mod updatenode;
 mod verify;
 pub(crate) mod write;
 
@@ -33,7 +37,7 @@ pub fn plan(model: &Model, command: &Command, context: &Context) -> Outcome {
         Command::Mkdef(args) => define::plan(model, define::Verb::Make, args, context),
         Command::Chdef(args) => define::plan(model, define::Verb::Change, args, context),
         Command::Rmdef(args) => delete::plan(model, args, context),
-        Command::Nodeset(_) => Outcome::refused("nodeset", &[]),
+        Command::Nodeset(args) => nodeset::plan(model, args, context),
     }
 }
 

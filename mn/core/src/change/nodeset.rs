@@ -29,7 +29,13 @@ pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
     let mut talk = Talk::new(context);
     let nodes = match arguments.nodes.expand(model) {
         Ok(nodes) => nodes,
-        Err(refusal) => return Outcome { lines: vec![super::Line::Err(format!("Error: {refusal}"))], change: None, status: 1 },
+        Err(refusal) => {
+            return Outcome {
+                lines: vec![super::Line::Err(format!("Error: {refusal}"))],
+                change: None,
+                status: 1,
+            };
+        }
     };
     if arguments.state == "stat" {
         stat(model, &nodes, &mut talk);
@@ -105,7 +111,8 @@ fn set(draft: &mut Draft, node: &NodeName, state: &State) -> Result<String, Stri
 }
 
 fn image(draft: &mut Draft, node: &NodeName, key: &RowKey, name: Option<&str>) -> Result<String, String> {
-    let own = || draft.model().cell(table::NODETYPE, node.as_str(), "provmethod").map(std::borrow::Cow::into_owned);
+    let own =
+        || draft.model().cell(table::NODETYPE, node.as_str(), "provmethod").map(std::borrow::Cow::into_owned);
     let name = name.map(str::to_owned).or_else(own);
     let name = name.ok_or("no image is named, and the node has no provmethod; try osimage=NAME")?;
     let row = draft.model().tables().row(table::OSIMAGE, &name).cloned();
@@ -113,17 +120,24 @@ fn image(draft: &mut Draft, node: &NodeName, key: &RowKey, name: Option<&str>) -
     let cell = |column| row.cell(column).unwrap_or_default().to_owned();
     let (method, os, arch, profile) = (cell("provmethod"), cell("osvers"), cell("osarch"), cell("profile"));
     if !matches!(method.as_str(), "install" | "netboot" | "statelite") {
-        return Err(format!("the image {name} has provmethod {method:?}, which is none of install, netboot, statelite"));
+        return Err(format!(
+            "the image {name} has provmethod {method:?}, which is none of install, netboot, statelite"
+        ));
     }
     if derive::bootable(draft.model(), &name).is_none() {
         let folder = format!("tftpboot/xcat/osimage/{name}");
-        return Err(format!("the image {name} has no kernel in the served tree; put kernel and initrd into {folder}/"));
+        return Err(format!(
+            "the image {name} has no kernel in the served tree; put kernel and initrd into {folder}/"
+        ));
     }
     let word = format!("{method} {os}-{arch}-{profile}");
     draft.set(table::CHAIN, key, "currstate", &word);
     draft.set(table::CHAIN, key, "currchain", "boot");
-    for (column, value) in [("provmethod", name.as_str()), ("os", &os), ("arch", &arch), ("profile", &profile)] {
-        let now = draft.model().cell(table::NODETYPE, node.as_str(), column).map(std::borrow::Cow::into_owned);
+    for (column, value) in
+        [("provmethod", name.as_str()), ("os", &os), ("arch", &arch), ("profile", &profile)]
+    {
+        let now =
+            draft.model().cell(table::NODETYPE, node.as_str(), column).map(std::borrow::Cow::into_owned);
         if !value.is_empty() && now.as_deref() != Some(value) {
             draft.set(table::NODETYPE, key, column, value);
         }

@@ -5,7 +5,7 @@ use common::report::Refusal;
 
 use super::Range;
 use crate::model::Model;
-use crate::noderange::{self, Options};
+use crate::query::range;
 
 impl Range {
     /// The nodes, sorted; all of them exist.
@@ -13,9 +13,7 @@ impl Range {
     /// # Errors
     /// When a name is unknown or the text cannot be read; the words are xCAT's.
     pub fn expand(&self, model: &Model) -> Result<Vec<NodeName>, Refusal> {
-        let options = Options { verify: true, ..Options::default() };
-        noderange::expand(&self.text, model, options, &|name| self.file(name))
-            .map(|found| found.nodes)
-            .map_err(|error| Refusal::new(error.to_string()))
+        let names = range::nodes(model, self).map_err(Refusal::new)?;
+        Ok(names.iter().filter_map(|name| model.node(name)).cloned().collect())
     }
 }

@@ -107,7 +107,7 @@ pub fn all_under_way(model: &Model) -> Vec<Move> {
 
 /// A move under way by its number.
 pub fn by_id(model: &Model, id: u64) -> Option<Move> {
-    model.tables().row(table::MOVE, key_of(id).as_str()).and_then(|row| read(row))
+    model.tables().row(table::MOVE, key_of(id).as_str()).and_then(read)
 }
 
 /// The nodes of a move.

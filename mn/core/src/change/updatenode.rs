@@ -85,7 +85,9 @@ fn scripts(model: &Model, words: &[String], refusals: &mut Vec<Refusal>) -> Vec<
             }
             None => {
                 let refusal = Refusal::new(format!("there is no script {name:?}"));
-                refusals.push(refusal.attempt(format!("put it into tree/install/postscripts/{name} of the mn folder")));
+                refusals.push(
+                    refusal.attempt(format!("put it into tree/install/postscripts/{name} of the mn folder")),
+                );
             }
         }
     }

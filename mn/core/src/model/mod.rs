@@ -114,6 +114,11 @@ impl Model {
         self.index.members(group).cloned().collect()
     }
 
+    /// The members of a group as a set, which costs nothing to clone; none where it has none.
+    pub fn member_set(&self, group: &str) -> Option<&imbl::OrdSet<NodeName>> {
+        self.index.groups.get(group)
+    }
+
     /// Whether a node is in a group.
     pub fn is_member(&self, node: &str, group: &str) -> bool {
         self.groups_of(node).any(|known| known == group)

@@ -2,6 +2,7 @@
 
 use crate::change::Range;
 use crate::model::Model;
+use crate::noderange::{self, Options};
 
 /// The nodes that a noderange means, all of which exist, sorted.
 ///
@@ -21,23 +22,16 @@ pub(crate) fn names(model: &Model, range: &Range) -> Result<Vec<String>, String>
 }
 
 fn expand(model: &Model, range: &Range, verify: bool) -> Result<Vec<String>, String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut missing: Vec<&str> = Vec::new();
-    for item in range.text.split(',').filter(|item| !item.is_empty()) {
-        if model.has_node(item) {
-            found.push(item.to_owned());
-        } else if model.has_group(item) {
-            found.extend(model.members(item).iter().map(ToString::to_string));
-        } else if verify {
-            missing.push(item);
-        } else {
-            found.push(item.to_owned());
-        }
-    }
-    if !missing.is_empty() {
-        return Err(format!("Invalid nodes and/or groups in noderange: {}", missing.join(",")));
-    }
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
+    let options = Options { verify, ..Options::default() };
+    let files = |name: &str| range.file(name);
+    let found = if verify {
+        noderange::expand(&range.text, model, options, &files)
+    } else {
+        noderange::expand_known(&range.text, model, options, &files)
+    };
+    let found = found.map_err(|error| error.to_string())?;
+    let mut names: Vec<String> = found.nodes.iter().map(ToString::to_string).collect();
+    // Words that no node may be called: the command says so of each by its own rules.
+    names.extend(found.missing);
+    Ok(names)
 }

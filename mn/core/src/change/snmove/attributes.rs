@@ -55,7 +55,9 @@ fn own_cells(model: &Model, node: &NodeName) -> String {
 /// Puts the cells back as they were before the node came from this target, if that is what this
 /// move asks for.
 fn put_back(draft: &mut Draft, one: &Move, node: &NodeName, now: &str) -> bool {
-    let Some(row) = draft.model().tables().row(table::OWNERSHIP, node.as_str()).cloned() else { return false };
+    let Some(row) = draft.model().tables().row(table::OWNERSHIP, node.as_str()).cloned() else {
+        return false;
+    };
     let came_from = row.cell("from") == Some(one.target.as_str());
     if !came_from || row.cell("wrote") != Some(now) {
         return false;

@@ -54,7 +54,11 @@ pub fn plan(model: &Model, arguments: &Snmove) -> Result<Vec<Plan>, Vec<Refusal>
                     plans.push(ask.plan(target));
                     plans.len() - 1
                 });
-                if moving.changes.is_empty() { plans[at].settled.push(node) } else { plans[at].nodes.push(moving) }
+                if moving.changes.is_empty() {
+                    plans[at].settled.push(node)
+                } else {
+                    plans[at].nodes.push(moving)
+                }
             }
         }
     }
@@ -76,7 +80,10 @@ fn service_node(model: &Model, option: &str, text: &str) -> Result<SnName, Refus
         let because = if model.has_node(text) {
             format!("{text} is a node without a row in the table servicenode")
         } else {
-            format!("the service nodes are: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })
+            format!(
+                "the service nodes are: {}",
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            )
         };
         let attempt = close.first().map_or_else(
             || format!("chdef {text} setupdhcp=1 setuptftp=1 setupnfs=1, or lsdef -t node -w setupdhcp==1"),
@@ -97,17 +104,20 @@ impl Ask {
             let refusal = Refusal::new("nothing says which nodes are to move");
             refusals.push(refusal.attempt("snmove NODERANGE -d SN, or snmove -s SN1 -d SN2"));
         }
-        let mut look = |option, text: &Option<String>| match text.as_deref().map(|t| service_node(model, option, t)) {
-            Some(Ok(sn)) => Some(sn),
-            Some(Err(refusal)) => {
-                refusals.push(refusal);
-                None
-            }
-            None => None,
-        };
+        let mut look =
+            |option, text: &Option<String>| match text.as_deref().map(|t| service_node(model, option, t)) {
+                Some(Ok(sn)) => Some(sn),
+                Some(Err(refusal)) => {
+                    refusals.push(refusal);
+                    None
+                }
+                None => None,
+            };
         let (target, source) = (look("-d", &arguments.dest), look("-s", &arguments.source));
         if arguments.nodes.is_none() && target.is_some() && target == source {
-            refusals.push(Refusal::new("the source and the target are the same service node").attempt("another -d"));
+            refusals.push(
+                Refusal::new("the source and the target are the same service node").attempt("another -d"),
+            );
         }
         if refusals.is_empty() {
             Ok(Self { target, source, targetn: arguments.destn.clone(), sourcen: arguments.sourcen.clone() })
@@ -127,7 +137,8 @@ impl Ask {
     fn select(&self, model: &Model, arguments: &Snmove) -> Result<Vec<NodeName>, Vec<Refusal>> {
         let Some(range) = &arguments.nodes else {
             let owned = |node: &&NodeName| {
-                derive::pool_of(model, node).first() == self.source.as_ref() && !model.is_service_node(node.as_str())
+                derive::pool_of(model, node).first() == self.source.as_ref()
+                    && !model.is_service_node(node.as_str())
             };
             let nodes: Vec<NodeName> = model.nodes().filter(owned).cloned().collect();
             let source = arguments.source.as_deref().unwrap_or_default();
@@ -143,8 +154,11 @@ impl Ask {
             let refusal = Refusal::new(format!("the noderange {:?} means no nodes", range.text));
             return Err(vec![refusal.attempt(format!("nodels {}", range.text))]);
         }
-        let servers: Vec<String> =
-            nodes.iter().filter(|node| model.is_service_node(node.as_str())).map(ToString::to_string).collect();
+        let servers: Vec<String> = nodes
+            .iter()
+            .filter(|node| model.is_service_node(node.as_str()))
+            .map(ToString::to_string)
+            .collect();
         if servers.is_empty() {
             return Ok(nodes);
         }
@@ -174,7 +188,8 @@ impl Ask {
         };
         let mut draft = Draft::new(model);
         attributes::rewrite(&mut draft, &one, node);
-        let changes = draft.edits().iter().filter(|edit| edit.table != table::OWNERSHIP).flat_map(changes).collect();
+        let changes =
+            draft.edits().iter().filter(|edit| edit.table != table::OWNERSHIP).flat_map(changes).collect();
         Ok((target, Moving { node: node.clone(), from: pool.into_iter().next(), changes }))
     }
 
@@ -192,7 +207,9 @@ impl Ask {
         {
             let stays = Refusal::new(format!("stays where it is: {name} is not on network {}", network.name));
             let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            return Err(stays.because(format!("{name} is {}", listed.join(", "))).attempt("another -D, or none"));
+            return Err(stays
+                .because(format!("{name} is {}", listed.join(", ")))
+                .attempt("another -D, or none"));
         }
         if named.is_some_and(|(_, addresses)| !addresses.is_empty()) {
             return Ok(());
@@ -201,8 +218,10 @@ impl Ask {
             let addresses: Vec<String> =
                 derive::addresses_of(model, target).iter().map(ToString::to_string).collect();
             let owner = derive::pool_of(model, node).into_iter().next();
-            let stays = owner.map_or_else(|| "stays without an owner".to_owned(), |sn| format!("stays on {sn}"));
-            let has = if addresses.is_empty() { "none that is known".to_owned() } else { addresses.join(", ") };
+            let stays =
+                owner.map_or_else(|| "stays without an owner".to_owned(), |sn| format!("stays on {sn}"));
+            let has =
+                if addresses.is_empty() { "none that is known".to_owned() } else { addresses.join(", ") };
             Refusal::new(format!("{stays}: {error}"))
                 .because(format!("{target}'s addresses are: {has}"))
                 .attempt(format!("another -d, or give {target} an address on {}", error.network))

@@ -71,7 +71,8 @@ fn attributes_change_as_the_table_of_the_reference_says() {
 #[test]
 fn blank_xcatmaster_counts_as_the_old_one_when_it_is_named() {
     let model = fixture::model(&format!("{CLUSTER}\nnoderes n1 tftpserver=sn1e"));
-    let arguments = Snmove { sourcen: Some("sn1e".to_owned()), destn: Some("sn2e".to_owned()), ..to("n1", "sn2") };
+    let arguments =
+        Snmove { sourcen: Some("sn1e".to_owned()), destn: Some("sn2e".to_owned()), ..to("n1", "sn2") };
     assert_eq!(attributes(&moved(&model, &arguments), "n1"), "sn2,sn1 sn2e sn2e   ");
 }
 
@@ -85,7 +86,10 @@ fn without_a_name_the_master_is_the_targets_address_on_the_nodes_network() {
 fn there_and_back_leaves_every_row_as_it_was() {
     let cases = [
         ("own rows", "noderes n1 xcatmaster=sn1e tftpserver=sn1e nfsserver=nas"),
-        ("from a group", "nodelist n1 groups=one\nnoderes n1 servicenode=\nnoderes one servicenode=sn1,sn2 tftpserver=sn1e"),
+        (
+            "from a group",
+            "nodelist n1 groups=one\nnoderes n1 servicenode=\nnoderes one servicenode=sn1,sn2 tftpserver=sn1e",
+        ),
         ("blank master", ""),
         ("target not in the pool", "noderes n1 servicenode=sn1"),
     ];
@@ -113,7 +117,8 @@ fn what_an_operator_changed_in_between_is_not_put_back() {
 
 #[test]
 fn a_source_selects_the_nodes_that_it_owns_and_no_others() {
-    let arguments = Snmove { source: Some("sn1".to_owned()), dest: Some("sn2".to_owned()), ..Snmove::default() };
+    let arguments =
+        Snmove { source: Some("sn1".to_owned()), dest: Some("sn2".to_owned()), ..Snmove::default() };
     let selected = |model: &Model, arguments: &Snmove| -> Vec<String> {
         let plans = plan(model, arguments).unwrap();
         plans.iter().flat_map(|plan| &plan.nodes).map(|moving| moving.node.to_string()).collect()
@@ -130,7 +135,8 @@ fn a_source_selects_the_nodes_that_it_owns_and_no_others() {
 #[test]
 fn service_nodes_are_never_moved_along() {
     let model = fixture::model(&format!("{CLUSTER}\nnoderes sn2 servicenode=sn1"));
-    let arguments = Snmove { source: Some("sn1".to_owned()), dest: Some("sn2".to_owned()), ..Snmove::default() };
+    let arguments =
+        Snmove { source: Some("sn1".to_owned()), dest: Some("sn2".to_owned()), ..Snmove::default() };
     let plans = plan(&model, &arguments).unwrap();
     assert_eq!(plans[0].nodes.len(), 3);
     let text = refusals(&model, &to("n1,sn2", "sn2"));
@@ -186,9 +192,7 @@ fn refusals_say_what_why_and_what_to_try() {
 fn a_move_hands_over_in_epochs_and_is_never_answered_by_two() {
     let mut model = fixture::model(CLUSTER);
     let [sn1, sn2] = ["sn1", "sn2"].map(|name| name.parse::<SnName>().unwrap());
-    let roles = |model: &Model| {
-        [&sn1, &sn2].map(|sn| derive::role_of(model, sn, &named("n1")).unwrap())
-    };
+    let roles = |model: &Model| [&sn1, &sn2].map(|sn| derive::role_of(model, sn, &named("n1")).unwrap());
     assert_eq!(roles(&model), [Role::Owner, Role::Backup]);
     let plans = plan(&model, &to("n1", "sn2")).unwrap();
     let (id, begun) = begin(&model, &plans[0], "root", "now");

@@ -1,0 +1,138 @@
+//! Which addresses service nodes have, and which of them a node is told.
+
+use std::net::Ipv4Addr;
+
+use common::id::{NodeName, SnName};
+use common::slice::{Net, PoolMember, Servers};
+
+use crate::model::{Gateway, Model, Network, Server};
+use crate::table::schema as table;
+
+/// No address of a service node lies in a node's network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sn} has no address on network {network}")]
+pub struct NoAddress {
+    /// The service node.
+    pub sn: SnName,
+    /// The node's network.
+    pub network: String,
+}
+
+/// The IPv4 addresses of a service node: those it has reported, then those it is defined with.
+pub fn addresses_of(model: &Model, sn: &SnName) -> Vec<Ipv4Addr> {
+    let mut addresses: Vec<Ipv4Addr> = Vec::new();
+    let reported =
+        model.tables().rows(table::SNADDRESS).filter(|(key, _)| key.parts().next() == Some(sn.as_str()));
+    let reported = reported.filter_map(|(_, row)| row.cell("address")?.parse::<Net>().ok());
+    let defined = model.resolve(sn.as_str());
+    for address in reported.map(|net| net.addr()).chain(defined) {
+        if !address.is_loopback() && !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+/// The address of a service node on a network.
+pub fn address_on(model: &Model, sn: &SnName, network: &Network) -> Option<Ipv4Addr> {
+    addresses_of(model, sn).into_iter().find(|address| network.net.contains(address))
+}
+
+/// The address of `sn` that a node can reach: on the node's network, or, where the node's network
+/// is not defined, any.
+///
+/// # Errors
+/// When it has none there.
+pub fn address_for(model: &Model, sn: &SnName, node: &NodeName) -> Result<Ipv4Addr, NoAddress> {
+    let network = primary_ip(model, node).and_then(|ip| model.network_of(ip));
+    let found = network
+        .map_or_else(|| addresses_of(model, sn).into_iter().next(), |network| address_on(model, sn, network));
+    let network = || network.map_or_else(|| "unknown".to_owned(), |network| network.name.to_string());
+    found.ok_or_else(|| NoAddress { sn: sn.clone(), network: network() })
+}
+
+/// A service node by any of its names: as defined, with the site's domain, or by an address.
+pub fn service_node_named(model: &Model, text: &str) -> Option<SnName> {
+    if model.is_service_node(text) {
+        return text.parse().ok();
+    }
+    let short = model.site("domain").and_then(|domain| text.strip_suffix(domain)?.strip_suffix('.'));
+    if let Some(short) = short.filter(|short| model.is_service_node(short)) {
+        return short.parse().ok();
+    }
+    let address: Ipv4Addr = text.parse().ok()?;
+    model.service_nodes().into_iter().find(|sn| addresses_of(model, sn).contains(&address))
+}
+
+/// The address that a node is known by.
+pub(super) fn primary_ip(model: &Model, node: &NodeName) -> Option<Ipv4Addr> {
+    model.ip(node.as_str())
+}
+
+/// The servers that a node is told of; none where its owner has no address for it.
+pub(super) fn servers(model: &Model, node: &NodeName, pool: &[PoolMember]) -> Option<Servers> {
+    let owner = pool.first()?;
+    let cell = |column| super::node::text(model, table::NODERES, node, column);
+    let network = primary_ip(model, node).and_then(|ip| model.network_of(ip));
+    let master = owner.address;
+    let one = |server: &Server| pick(model, server, network, master);
+    let boot_server = cell("tftpserver").map(named).or_else(|| {
+        network.filter(|_| cell("xcatmaster").is_none()).and_then(|network| network.tftpserver.clone())
+    });
+    let (router, router_is_master) = match network.map(|network| &network.gateway) {
+        Some(Gateway::Addr(address)) => (Some(*address), false),
+        Some(Gateway::Master) => (Some(master), true),
+        _ => (None, false),
+    };
+    // The first of the lists that has an address counts; without any, the master serves.
+    let first = |lists: [Vec<Server>; 3]| {
+        let found = lists.iter().map(|list| list.iter().filter_map(one).collect::<Vec<Ipv4Addr>>());
+        found.into_iter().find(|found| !found.is_empty()).unwrap_or_else(|| vec![master])
+    };
+    let of_network = |read: fn(&Network) -> &Vec<Server>| network.map(read).cloned().unwrap_or_default();
+    let of_site = |key| model.site(key).map(list).unwrap_or_default();
+    let of_node = cell("nameservers").as_deref().map(list).unwrap_or_default();
+    let ignored = cell("syslog").is_some_and(|word| word == "ignore");
+    let log = of_network(|network| &network.logservers).iter().find_map(one).unwrap_or(master);
+    let domain = network.and_then(|network| network.domain.clone());
+    let domain = domain.or_else(|| model.site("domain").map(str::to_owned)).unwrap_or_default();
+    Some(Servers {
+        master,
+        next_server: boot_server.as_ref().and_then(one).unwrap_or(master),
+        nfs_server: cell("nfsserver").map(named).as_ref().and_then(one).unwrap_or(master),
+        router,
+        router_is_master,
+        nameservers: first([of_node, of_network(|network| &network.nameservers), of_site("nameservers")]),
+        ntp: first([Vec::new(), of_network(|network| &network.ntp), of_site("ntpservers")]),
+        log: (!ignored).then_some(log),
+        domain: domain.trim_matches('.').to_ascii_lowercase(),
+    })
+}
+
+fn named(name: String) -> Server {
+    if name == "<xcatmaster>" { Server::Master } else { Server::Name(name) }
+}
+
+pub(super) fn list(words: &str) -> Vec<Server> {
+    words
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(|word| named(word.to_owned()))
+        .collect()
+}
+
+/// The address of a server as a node should use it: on its network where there is one.
+fn pick(model: &Model, server: &Server, network: Option<&Network>, master: Ipv4Addr) -> Option<Ipv4Addr> {
+    let name = match server {
+        Server::Master => return Some(master),
+        Server::Addr(address) => return Some(*address),
+        Server::Name(name) => name,
+    };
+    let mut found = model.resolve(name);
+    if let Some(sn) = service_node_named(model, name) {
+        found.extend(addresses_of(model, &sn));
+    }
+    let near = network.and_then(|network| found.iter().find(|address| network.net.contains(*address)));
+    near.or_else(|| found.first()).copied()
+}

@@ -1,0 +1,152 @@
+//! Noderanges: the texts that name nodes, in xCAT's grammar.
+//!
+//! `n1,n3-n5` · `n[01-10]` · `f[1-2]n[1-8]` · `n1+4` · `/n.*` · `rack1@gpu` · `all,-rack2` ·
+//! `(a,b)@c` · `^FILE` · `nodehm.mgt==ipmi` · `n*`.
+//!
+//! A text is [parsed](parse) into steps over one accumulated set, and each word of it is looked up
+//! as a node, a group, a selection, and only then by its [`shape`]. Steps are taken left to right;
+//! what is excluded goes last, so that it cannot come back, except from parentheses, which act at
+//! once. Names are sorted by their bytes.
+//!
+//! Decided on purpose, where xCAT is silent, ambiguous or wrong:
+//!
+//! * What gives no nodes silently (`n3-n1`, `n[01-3]`, an unknown column, a file that cannot be
+//!   read) still does, with a warning.
+//! * `/a|b` stays as it is: the anchors bind one alternative each; parentheses never reach it.
+//! * `-^FILE` and `@^FILE` exclude and intersect, and unknown names are reported wherever in the
+//!   file they stand. xCAT adds the file's nodes, and forgets the names.
+//! * `*` and `?` stand for any text and any character in names of nodes, where xCAT knows no such
+//!   name.
+//! * One range means at most a million names, and the whole does a bounded amount of work.
+//!
+//! Files are read by the caller, as this crate is pure; a path never comes near a shell.
+
+mod expand;
+mod parse;
+mod select;
+mod shape;
+
+use common::id::NodeName;
+
+pub use self::select::{Comparison, Selection};
+use crate::model::Model;
+
+/// The most names that the ranges of one noderange may spell.
+pub const MOST_NAMES: usize = 1_000_000;
+
+/// How many unknown names an error lists.
+const LISTED: usize = 500;
+
+/// How a noderange is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether names must exist; otherwise an unknown name is a new one.
+    pub verify: bool,
+    /// Whether `site.excludenodes` is left out.
+    pub exclude_nodes: bool,
+    /// The most nodes it may mean.
+    pub max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { verify: true, exclude_nodes: true, max: usize::MAX }
+    }
+}
+
+/// What a noderange means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expansion {
+    /// The nodes, sorted by the bytes of their names; new names among them where they need not
+    /// exist.
+    pub nodes: Vec<NodeName>,
+    /// Words that are neither nodes nor groups, in the order they were met; where names need not
+    /// exist, words that no node may be called.
+    pub missing: Vec<String>,
+    /// What is probably not meant.
+    pub warnings: Vec<String>,
+}
+
+/// Why a noderange means nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NoderangeError {
+    /// Words are neither nodes nor groups.
+    #[error("Invalid nodes and/or groups in noderange: {}", listed(.0))]
+    Unknown(Vec<String>),
+    /// A parenthesis is not closed, or not opened.
+    #[error("Unbalanced parentheses in noderange")]
+    Unbalanced,
+    /// A regular expression is none.
+    #[error("Invalid regular expression {text}, check the noderange syntax.")]
+    Pattern {
+        /// The word.
+        text: String,
+        /// What is wrong with it.
+        #[source]
+        source: regex::Error,
+    },
+    /// A range spells too many names.
+    #[error("{0} means more than {MOST_NAMES} names")]
+    TooManyNames(String),
+    /// There are more nodes than wanted.
+    #[error("the noderange means {count} nodes, more than the {max} allowed")]
+    TooManyNodes {
+        /// How many.
+        count: usize,
+        /// How many are allowed.
+        max: usize,
+    },
+    /// It would take too long.
+    #[error("the noderange asks for too much work; name fewer groups or expressions at once")]
+    TooMuchWork,
+    /// Parentheses or files are nested too deep.
+    #[error("the noderange is nested too deep")]
+    TooDeep,
+}
+
+/// The nodes that a text means.
+///
+/// # Errors
+/// When a name is unknown, and whatever else makes the whole command fail.
+pub fn expand(
+    text: &str,
+    model: &Model,
+    options: Options,
+    files: &dyn Fn(&str) -> Option<String>,
+) -> Result<Expansion, NoderangeError> {
+    let mut found = expand_known(text, model, options, files)?;
+    if found.missing.is_empty() {
+        return Ok(found);
+    }
+    Err(NoderangeError::Unknown(std::mem::take(&mut found.missing)))
+}
+
+/// The nodes that a text means, without those that are unknown: for commands that warn of
+/// [`Expansion::missing`] and go on.
+///
+/// # Errors
+/// When it cannot be read, or means too much.
+pub fn expand_known(
+    text: &str,
+    model: &Model,
+    options: Options,
+    files: &dyn Fn(&str) -> Option<String>,
+) -> Result<Expansion, NoderangeError> {
+    let found = expand::expand(text, model, options, files)?;
+    if found.nodes.len() > options.max {
+        return Err(NoderangeError::TooManyNodes { count: found.nodes.len(), max: options.max });
+    }
+    Ok(found)
+}
+
+/// The names with commas between, as many as anybody reads.
+fn listed(names: &[String]) -> String {
+    let mut text = names.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(",");
+    if let Some(more) = names.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
