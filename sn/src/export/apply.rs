@@ -59,7 +59,8 @@ pub(super) async fn apply(config: &Config, plan: Arc<View>) -> Result<Applied, A
         let mut tree = Tree::open(&dir)?;
         let missing = tree.place(&wanted)?;
         write_exports(&folders, &render::ganesha_exports(&wanted, &folders.tree_name))?;
-        write_main(&folders.nfs.join("ganesha.conf"), &render::ganesha_main(bind, &folders.nfs_name))?;
+        let main = render::ganesha_main(bind, server::versions(), &folders.nfs_name);
+        write_main(&folders.nfs.join("ganesha.conf"), &main)?;
         Ok((tree, folders, missing))
     })
     .await?;

@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// # Errors
 /// None today: what cannot be done is reported and tried again.
 pub async fn run(mut host: Host<View>) -> Result<(), BoxError> {
-    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 2049);
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5), 2049);
     let mut said = String::new();
     loop {
         let view = Arc::clone(&host.view.borrow_and_update());

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use runtime::disk;
-use sn_proto::export::render::KernelExport;
+use sn_proto::export::render::{KernelExport, Versions};
 use tokio::process::Command;
 
 use crate::config::NfsBackend;
@@ -128,6 +129,16 @@ fn ganesha(pid_file: &Path) -> Option<i32> {
 fn kernel() -> Option<PathBuf> {
     let exportfs = EXPORTFS.iter().map(Path::new).find(|path| path.exists())?;
     Path::new(KERNEL_SERVER).exists().then(|| exportfs.to_owned())
+}
+
+/// What Ganesha can serve here: with NFSv3 in its configuration and no rpcbind on the machine (in
+/// the same network namespace) it does not start at all.
+pub(super) fn versions() -> Versions {
+    let rpcbind = SocketAddr::from((Ipv4Addr::LOCALHOST, 111));
+    match TcpStream::connect_timeout(&rpcbind, Duration::from_millis(200)) {
+        Ok(_) => Versions::ThreeAndFour,
+        Err(_) => Versions::Four,
+    }
 }
 
 /// Has Ganesha read its exports again.

@@ -55,8 +55,9 @@ pub(super) async fn run(stream: TcpStream, client: Ipv4Addr, host: Host<View>) {
 
 async fn respond(host: &Host<View>, client: Ipv4Addr, request: &Request<Incoming>) -> Response<Payload> {
     let headers = request.headers();
+    let view = host.view();
     let mut answer = proto::answer(
-        &host.view(),
+        &view,
         &proto::Request {
             method: request.method().as_str(),
             target: request.uri().path(),
@@ -72,10 +73,10 @@ async fn respond(host: &Host<View>, client: Ipv4Addr, request: &Request<Incoming
         Body::Text(text) => payload = Payload::text(text),
         Body::Content { hash, size, first, length } => match open(host, hash, size).await {
             Ok(Some(file)) => payload = Payload::content(file, first, length),
-            Ok(None) => (answer, payload) = absent(),
+            Ok(None) => (answer, payload) = absent(&view),
             Err(error) => {
                 warn!(%hash, %error, "http could not open content");
-                (answer, payload) = absent();
+                (answer, payload) = absent(&view);
             }
         },
     }
@@ -86,8 +87,8 @@ async fn respond(host: &Host<View>, client: Ipv4Addr, request: &Request<Incoming
     response(answer, payload)
 }
 
-fn absent() -> (Answer, Payload) {
-    let mut answer = not_here_yet();
+fn absent(view: &View) -> (Answer, Payload) {
+    let mut answer = not_here_yet(view);
     let payload = match std::mem::replace(&mut answer.body, Body::Empty) {
         Body::Text(text) => Payload::text(text),
         Body::Empty | Body::Content { .. } => Payload::Empty,

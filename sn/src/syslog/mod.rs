@@ -8,13 +8,14 @@
 //!
 //! The readers only read and look the sender up; where the disk is slow, the channel fills, TCP
 //! senders are held up and datagrams wait in the socket's buffer. What overflows that is lost, as
-//! UDP syslog is by its nature; nothing else is, and nothing is unsaid.
+//! UDP syslog is by its nature, and counted ([`drops`]); nothing else is.
 //!
 //! It does not speak TLS (RFC 5425) yet, and it never sends anything to a sender.
 //!
 //! **Invariant**: a line of a node of the slice is written to that node's file whatever the state
 //! of the management node and of the move that the node may be in.
 
+mod drops;
 mod files;
 mod receive;
 pub mod spool;
@@ -92,18 +93,19 @@ async fn receive(mut host: Host<View>, lines: Lines) {
 
 async fn receive_while_on(host: &Host<View>, lines: &Lines) -> io::Result<()> {
     let (udp, tcp) = receive::bind(host.config.bind, host.config.ports.syslog)?;
-    match (udp.local_addr(), tcp.local_addr()) {
-        (Ok(udp), Ok(tcp)) => info!(%udp, %tcp, "syslog listening"),
-        (Err(error), _) | (_, Err(error)) => {
-            warn!(%error, "syslog listening on an address that cannot be told")
-        }
-    }
+    let (udp_address, tcp_address) = (udp.local_addr()?, tcp.local_addr()?);
+    info!(udp = %udp_address, tcp = %tcp_address, "syslog listening");
     let stop = host.stop.child_token();
     let mut readers = JoinSet::new();
+    if let SocketAddr::V4(address) = udp_address {
+        readers.spawn(drops::watch(address, stop.clone()));
+    }
     readers.spawn(receive::datagrams(udp, host.clone(), lines.clone(), stop.clone()));
     readers.spawn(receive::connections(tcp, host.clone(), lines.clone(), stop.clone()));
     let mut switch = host.clone();
     tokio::select! {
+        // First, since the readers end by the same token.
+        biased;
         still_running = switch.until(|view| !view.is_on()) => if still_running {
             info!("syslog switched off");
         },

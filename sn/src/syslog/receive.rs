@@ -27,6 +27,8 @@ const MAX_DATAGRAM: usize = 65_535;
 const MOST: usize = 4096;
 /// The most connections of one sender.
 const PER_CLIENT: usize = 16;
+/// How long a sender may say nothing before its connection is ended by a stop.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Lines that came from no node of the slice, since the start.
 static UNKNOWN: AtomicU64 = AtomicU64::new(0);
 
@@ -165,9 +167,16 @@ async fn connection(
     let _ = SockRef::from(&stream).set_keepalive(true);
     let (mut framer, mut messages, mut buffer) = (Framer::default(), Vec::new(), vec![0; 16 * 1024]);
     loop {
+        // After the stop, what has arrived is read on, until the sender pauses or `connections`
+        // waits no longer.
+        let paused = async {
+            stop.cancelled().await;
+            tokio::time::sleep(PAUSE).await;
+        };
         let read = tokio::select! {
-            () = stop.cancelled() => break,
+            biased;
             read = stream.read(&mut buffer) => read,
+            () = paused => break,
         };
         match read {
             Ok(0) => break,

@@ -59,21 +59,31 @@ pub fn ganesha_exports(plan: &Plan, tree: &Folder) -> String {
     text
 }
 
+/// Which versions of NFS are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// NFSv4 alone: one port, nothing else needed.
+    Four,
+    /// NFSv3 too. Ganesha does not start so without an rpcbind.
+    ThreeAndFour,
+}
+
 /// Ganesha's main configuration, complete: `ganesha.nfsd -f THIS -L LOG -p PID` serves.
-pub fn ganesha_main(bind: Ipv4Addr, exports: &Folder) -> String {
+pub fn ganesha_main(bind: Ipv4Addr, versions: Versions, exports: &Folder) -> String {
     let exports = &exports.0;
+    let (protocols, more) = match versions {
+        Versions::Four => ("4", "  # NFSv3 is left out: no rpcbind ran when this was written.\n"),
+        Versions::ThreeAndFour => ("3, 4", "  MNT_Port = 20048;\n  mount_path_pseudo = true;\n"),
+    };
     format!(
         r#"{MARK}
 # Start the server with
 #   ganesha.nfsd -f {exports}/ganesha.conf -L {exports}/ganesha.log -p {exports}/ganesha.pid
 # Drover rewrites exports.conf when the slice changes, and sends the server a SIGHUP.
 NFS_CORE_PARAM {{
-  # NFSv3 needs an rpcbind on this machine before the server starts; NFSv4 needs none.
-  Protocols = 3, 4;
-  Bind_addr = {bind};
+  Protocols = {protocols};
+{more}  Bind_addr = {bind};
   NFS_Port = 2049;
-  MNT_Port = 20048;
-  mount_path_pseudo = true;
   Enable_NLM = false;
   Enable_RQUOTA = false;
   Enable_UDP = false;
@@ -147,8 +157,11 @@ mod tests {
 
     #[test]
     fn the_main_configuration_is_complete() {
-        let text = ganesha_main([10, 0, 0, 11].into(), &Folder::new("/var/lib/drover/sn/nfs").unwrap());
+        let folder = Folder::new("/var/lib/drover/sn/nfs").unwrap();
+        let text = ganesha_main([10, 0, 0, 11].into(), Versions::ThreeAndFour, &folder);
         insta::assert_snapshot!(text);
+        let text = ganesha_main([10, 0, 0, 11].into(), Versions::Four, &folder);
+        assert!(text.contains("  Protocols = 4;\n") && !text.contains("MNT_Port"), "{text}");
     }
 
     #[test]

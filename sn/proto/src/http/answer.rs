@@ -61,7 +61,17 @@ pub enum Body {
 
 /// The answer to a request.
 pub fn answer(view: &View, request: &Request<'_>) -> Answer {
-    let mut answer = decide(view, request);
+    stamped(view, decide(view, request))
+}
+
+/// The answer where a file is known but its content has not arrived: it is being fetched.
+pub fn not_here_yet(view: &View) -> Answer {
+    let mut answer = refusal(503, "this file is still being fetched from the management node");
+    answer.headers.push(("retry-after", "2".to_owned()));
+    stamped(view, answer)
+}
+
+fn stamped(view: &View, mut answer: Answer) -> Answer {
     if let Some(generation) = view.generation() {
         answer.headers.push(("drover-generation", generation.to_string()));
     }
@@ -98,13 +108,6 @@ fn decide(view: &View, request: &Request<'_>) -> Answer {
         Some(served) => file(request, path.as_str(), served),
         None => not_found(),
     }
-}
-
-/// The answer where a file is known but its content has not arrived: it is being fetched.
-pub fn not_here_yet() -> Answer {
-    let mut answer = refusal(503, "this file is still being fetched from the management node");
-    answer.headers.push(("retry-after", "2".to_owned()));
-    answer
 }
 
 fn not_found() -> Answer {

@@ -218,6 +218,8 @@ fn every_answer_names_the_generation() {
     for target in ["/tftpboot/k", "/nothing", "/%"] {
         assert_eq!(header(&get(N1, target), "drover-generation"), Some("42"), "{target}");
     }
+    let later = not_here_yet(&view());
+    assert_eq!((later.status, header(&later, "drover-generation")), (503, Some("42")));
 }
 
 proptest! {
