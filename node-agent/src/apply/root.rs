@@ -92,9 +92,8 @@ impl Root {
 
     /// Whether there is a folder at `path`.
     pub fn has_dir(&self, path: &str) -> bool {
-        let inside = format!("{path}/.");
-        // The walk to a name inside opens the folder; `.` itself is skipped, so name anything.
-        let probe = Path::new(&inside).with_file_name("x");
+        // The walk to any name inside opens the folder.
+        let probe = Path::new(path).join("any");
         self.walk(&probe, Missing::Fail, LastLink::Keep).is_ok()
     }
 

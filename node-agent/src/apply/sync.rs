@@ -50,13 +50,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))
 }
 
-fn looks_right(host: &Host, file: &SyncFile) -> Result<bool, StepError> {
+pub(super) fn looks_right(host: &Host, file: &SyncFile) -> Result<bool, StepError> {
     let place = host.root.file_or_link(Path::new(&file.path))?;
     let Found::File { file: mut found, mode } = place.look()? else { return Ok(false) };
     Ok(mode == file.mode & MODE_BITS && digest(&mut found).is_ok_and(|digest| digest == file.hash))
 }
 
-fn put(host: &Host, file: &SyncFile, source: &Path) -> Result<Change, StepError> {
+pub(super) fn put(host: &Host, file: &SyncFile, source: &Path) -> Result<Change, StepError> {
     let place = host.root.file_or_link(Path::new(&file.path))?;
     place.replace(file.mode & MODE_BITS, |into| io::copy(&mut File::open(source)?, into).map(drop))?;
     if looks_right(host, file)? {

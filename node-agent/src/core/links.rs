@@ -113,6 +113,9 @@ impl Links {
 
     /// An attempt or a link is over; says whether it was the one that was followed.
     pub(super) fn ended(&mut self, now: Moment, link: LinkId) -> bool {
+        if self.rank_of(link) == Some(0) {
+            self.next_owner = now + self.owner.next();
+        }
         self.attempts.remove(&link);
         // A failed attempt makes room for the next at once.
         self.next_start = now;
