@@ -119,7 +119,7 @@ async fn a_node_that_moved_away_is_not_answered_from_the_next_packet_on() {
     tasks.spawn(serve(host, server, file));
 
     renew(&first, address, 1).await;
-    let want = |number| {
+    let want = |number: u8| {
         (Some(MessageType::Ack), Ipv4Addr::new(127, 77, 0, 100 + number), std::net::SocketAddr::V4(address))
     };
     assert_eq!(answer(&first).await, want(1));
