@@ -9,7 +9,9 @@ use crate::noderange::{self, Options};
 /// # Errors
 /// The text for the operator.
 pub(crate) fn nodes(model: &Model, range: &Range) -> Result<Vec<String>, String> {
-    expand(model, range, true)
+    let options = Options { verify: true, ..Options::default() };
+    let found = noderange::expand(&range.text, model, options, &|name| range.file(name));
+    Ok(found.map_err(|error| error.to_string())?.nodes.iter().map(ToString::to_string).collect())
 }
 
 /// The names that a noderange means, whether or not there are such nodes: how definition commands
@@ -18,20 +20,10 @@ pub(crate) fn nodes(model: &Model, range: &Range) -> Result<Vec<String>, String>
 /// # Errors
 /// The text for the operator.
 pub(crate) fn names(model: &Model, range: &Range) -> Result<Vec<String>, String> {
-    expand(model, range, range.text.trim_start().starts_with('/'))
-}
-
-fn expand(model: &Model, range: &Range, verify: bool) -> Result<Vec<String>, String> {
+    let verify = range.text.trim_start().starts_with('/');
     let options = Options { verify, ..Options::default() };
-    let files = |name: &str| range.file(name);
-    let found = if verify {
-        noderange::expand(&range.text, model, options, &files)
-    } else {
-        noderange::expand_known(&range.text, model, options, &files)
-    };
-    let found = found.map_err(|error| error.to_string())?;
-    let mut names: Vec<String> = found.nodes.iter().map(ToString::to_string).collect();
-    // Words that no node may be called: the command says so of each by its own rules.
-    names.extend(found.missing);
-    Ok(names)
+    let found = noderange::expand_known(&range.text, model, options, &|name| range.file(name))
+        .map_err(|error| error.to_string())?;
+    // Words that no node may be called are refused by whoever would make one of them.
+    Ok(found.nodes.iter().map(ToString::to_string).chain(found.missing).collect())
 }
