@@ -31,6 +31,7 @@ use tracing::info;
 pub use self::config::{Config, ConfigError};
 pub use self::init::{InitError, InitOptions, Made, init};
 use crate::operate::Site;
+use crate::operate::snmove::{self, Mover};
 use crate::push::{self, Doors, Hub, Reports};
 use crate::store::{StoreError, book};
 use crate::{content, logs, serve, token};
@@ -197,6 +198,8 @@ pub async fn run(
     parts.spawn("logs", log_keeper.run(token.child_token()));
     parts.spawn("content", scanner.run(token.child_token()));
     parts.spawn("listener", push::listen(listener, doors, token.child_token()));
+    let mover = Mover { book: book.clone(), delivery: site.delivery.clone() };
+    parts.spawn("moves", snmove::resume(mover, token.child_token()));
     parts.spawn("commands", serve::serve(socket, site, token.child_token()));
     info!(%address, socket = %dir.join(crate::client::SOCKET).display(), revision = %book.read().revision(), "management node ready");
     ready(address);

@@ -17,6 +17,8 @@ use common::report::Refusal;
 use mn_core::change::snmove::{self, Move, Plan, State};
 use mn_core::change::{Change, Snmove};
 use mn_core::model::Model;
+use runtime::supervise::BoxError;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::report::Report;
@@ -30,6 +32,9 @@ use crate::store::book::{Book, BookError, By, Planned};
 const APPLY: Duration = Duration::from_secs(60);
 /// How long content may take to reach the target before the move is given up.
 const FETCH: Duration = Duration::from_secs(900);
+
+/// How long after a restart the other service nodes are given to connect before a move goes on.
+const OTHERS: Duration = Duration::from_secs(2);
 
 /// What a move works with.
 #[derive(Clone, Debug)]
@@ -248,23 +253,51 @@ fn since(start: Moment) -> Duration {
     runtime::clock::now().since(start)
 }
 
-/// Ends the moves that a stop of the management node has left in the middle.
-pub async fn resume(mover: &Mover) {
-    let by = By::daemon("goes on with a move after a restart");
-    for one in snmove::all_under_way(&mover.book.read()) {
-        let speaker = Speaker::silent();
-        let mut report = Report::new(runtime::clock::now());
+/// Ends the moves that a stop of the management node has left in the middle, then waits for `stop`.
+///
+/// # Errors
+/// Never; the supervisor wants a result.
+pub async fn resume(mover: Mover, stop: CancellationToken) -> Result<(), BoxError> {
+    let all = async {
+        for one in snmove::all_under_way(&mover.book.read()) {
+            mover.end(&one).await;
+        }
+    };
+    tokio::select! {
+        () = all => stop.cancelled().await,
+        () = stop.cancelled() => {}
+    }
+    Ok(())
+}
+
+impl Mover {
+    /// Ends a move that a restart has found.
+    async fn end(&self, one: &Move) {
+        let by = By::daemon("ends a move after a restart");
         let outcome = if one.state == State::Prepared {
-            mover.step(one.id, &by, "aborted", snmove::abort).await.map(drop)
+            self.step(one.id, &by, "aborted", snmove::abort).await.map(drop)
         } else {
-            // Agents that were told before the restart have settled; the others converge by
-            // themselves, so nothing is run on them again.
+            self.is_back(&one.target).await;
+            // Whoever gave the order is gone, and the target is the only one that may answer: what
+            // cannot be silenced within its time is taken as off, and that is in the log.
             let arguments = Snmove { force_fence: true, ..Snmove::default() };
-            mover.drive(one.id, &arguments, &by, &speaker, &mut report).await
+            let mut report = Report::new(runtime::clock::now());
+            self.drive(one.id, &arguments, &by, &Speaker::silent(), &mut report).await
         };
         match outcome {
             Ok(()) => info!(id = one.id, state = ?one.state, "move ended after a restart"),
             Err(stopped) => warn!(id = one.id, ?stopped, "move could not be ended"),
         }
+    }
+
+    /// Waits until a service node is connected, and a little longer for the others to come too.
+    async fn is_back(&self, sn: &SnName) {
+        let mut changes = self.delivery.changes();
+        let is_there = |view: &std::sync::Arc<crate::push::View>| {
+            view.peers.get(sn).is_some_and(crate::push::PeerView::is_connected)
+        };
+        // The other end is this daemon's own hub; when it goes, so does this wait.
+        let _ = changes.wait_for(is_there).await;
+        tokio::time::sleep(OTHERS).await;
     }
 }
