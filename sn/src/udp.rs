@@ -12,6 +12,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::AsRawFd as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -58,6 +59,8 @@ pub struct Received {
     pub local: Ipv4Addr,
     /// The index of the interface that it came in on.
     pub interface: u32,
+    /// When the kernel received it, by the host's clock; only after [`UdpSocket::stamp_arrivals`].
+    pub arrived: Option<SystemTime>,
 }
 
 /// A UDP socket that knows which of our addresses was asked.
@@ -93,6 +96,15 @@ impl UdpSocket {
             SocketAddr::V4(address) => Ok(address),
             SocketAddr::V6(address) => Err(io::Error::other(format!("bound to {address}, not to IPv4"))),
         }
+    }
+
+    /// Lets the kernel say when each datagram arrived (`SO_TIMESTAMPNS`), for who must not count the
+    /// time that it waited.
+    ///
+    /// # Errors
+    /// When the system does not know how.
+    pub fn stamp_arrivals(&self) -> io::Result<()> {
+        Ok(nix::sys::socket::setsockopt(&self.inner, sockopt::ReceiveTimestampns, &true)?)
     }
 
     /// Waits for a datagram and puts it into `buffer`. Safe to cancel: nothing is lost.
@@ -145,14 +157,20 @@ impl UdpSocket {
     /// One system call. `None` when the datagram came without what was asked for, which Linux does
     /// not do; it is dropped then.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        let mut control = nix::cmsg_space!(libc::in_pktinfo);
+        let mut control = nix::cmsg_space!(libc::in_pktinfo, libc::timespec);
         let mut parts = [IoSliceMut::new(buffer)];
         let fd = self.inner.as_raw_fd();
         let message = recvmsg::<SockaddrIn>(fd, &mut parts, Some(&mut control), MsgFlags::empty())?;
-        let info = message.cmsgs()?.find_map(|message| match message {
-            ControlMessageOwned::Ipv4PacketInfo(info) => Some(info),
-            _ => None,
-        });
+        let (mut info, mut arrived) = (None, None);
+        for part in message.cmsgs()? {
+            match part {
+                ControlMessageOwned::Ipv4PacketInfo(found) => info = Some(found),
+                ControlMessageOwned::ScmTimestampns(stamp) => {
+                    arrived = UNIX_EPOCH.checked_add(Duration::from(stamp));
+                }
+                _ => {}
+            }
+        }
         let (Some(from), Some(info)) = (message.address, info) else { return Ok(None) };
         Ok(Some(Received {
             len: message.bytes,
@@ -160,6 +178,7 @@ impl UdpSocket {
             to: address_of(info.ipi_addr),
             local: address_of(info.ipi_spec_dst),
             interface: u32::try_from(info.ipi_ifindex).unwrap_or(0),
+            arrived,
         }))
     }
 
@@ -241,6 +260,20 @@ mod tests {
 
         let answer = client.recv(&mut buffer).await.unwrap();
         assert_eq!((&buffer[..answer.len], answer.from), (&b"me"[..], SocketAddrV4::new(asked, port)));
+    }
+
+    #[tokio::test]
+    async fn the_kernel_says_when_a_datagram_arrived() {
+        let (server, client) = (socket([127, 0, 0, 1]), socket([127, 0, 0, 1]));
+        let to = server.local_addr().unwrap();
+        let mut buffer = [0; 8];
+        client.send(b"a", to, None, None).await.unwrap();
+        assert_eq!(server.recv(&mut buffer).await.unwrap().arrived, None);
+        server.stamp_arrivals().unwrap();
+        let before = runtime::clock::unix_time();
+        client.send(b"b", to, None, None).await.unwrap();
+        let arrived = server.recv(&mut buffer).await.unwrap().arrived.unwrap();
+        assert!(before <= arrived && arrived <= runtime::clock::unix_time());
     }
 
     #[tokio::test]

@@ -73,9 +73,9 @@ async fn handle(
     }
 }
 
-/// Sends from the address that was asked, through the interface that it came by.
+/// Sends from the address that was asked; the way is the routing table's, for clients behind a router.
 async fn send(socket: &UdpSocket, reply: &[u8], to: Received) {
-    if let Err(error) = socket.send(reply, to.from, Some(to.local), Some(to.interface)).await {
+    if let Err(error) = socket.send(reply, to.from, Some(to.local), None).await {
         debug!(peer = %to.from, %error, "could not send an answer");
     }
 }

@@ -7,7 +7,7 @@
 //! serve by itself.
 
 use std::net::SocketAddrV4;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::id::Moment;
 use runtime::backoff::Backoff;
@@ -39,6 +39,9 @@ pub async fn run(mut host: Host<View>) -> Result<(), BoxError> {
         match UdpSocket::bind(&Bind::new(address)) {
             Ok(socket) => {
                 backoff.reset();
+                if let Err(error) = socket.stamp_arrivals() {
+                    debug!(%error, "the kernel does not stamp arrivals; requests are stamped when read");
+                }
                 info!(address = %socket.local_addr()?, "ntp began");
                 let mut loop_host = host.clone();
                 tokio::select! {
@@ -63,30 +66,30 @@ async fn serve(host: &mut Host<View>, socket: &UdpSocket) -> Result<(), BoxError
     let mut buffer = [0; BUFFER];
     loop {
         let received = socket.recv(&mut buffer).await?;
-        let arrived = timestamp();
+        let arrived = timestamp(received.arrived.unwrap_or_else(clock::unix_time));
         if host.view.has_changed().unwrap_or(false) {
             view = host.view.borrow_and_update().clone();
         }
         let packet = buffer.get(..received.len).unwrap_or_default();
         if let Some(answer) = answer(&view, packet, *received.from.ip(), word.clock(), arrived) {
-            send(socket, &answer.sent_at(timestamp()), received).await;
+            send(socket, &answer.sent_at(timestamp(clock::unix_time())), received).await;
         }
     }
 }
 
-/// Sends from the address that was asked: a client compares.
+/// Sends from the address that was asked, because a client compares; the way is the routing table's.
 async fn send(socket: &UdpSocket, reply: &[u8], to: Received) {
     // Port 0 cannot be answered.
     if to.from.port() == 0 {
         return;
     }
-    if let Err(error) = socket.send(reply, to.from, Some(to.local), Some(to.interface)).await {
+    if let Err(error) = socket.send(reply, to.from, Some(to.local), None).await {
         debug!(peer = %to.from, %error, "could not send an answer");
     }
 }
 
-fn timestamp() -> Timestamp {
-    let since = clock::unix_time().duration_since(UNIX_EPOCH).unwrap_or_default();
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_unix(since.as_secs(), since.subsec_nanos())
 }
 
@@ -165,7 +168,8 @@ mod tests {
 
         let mut request = [0; 48];
         request[0] = 0x23;
-        let before = timestamp();
+        socket.stamp_arrivals().unwrap();
+        let before = timestamp(clock::unix_time());
         let mut reply = [0; 64];
         let len = tokio::select! {
             result = serve(&mut host, &socket) => panic!("{result:?}"),
@@ -176,7 +180,7 @@ mod tests {
                 client.recv(&mut reply).await.unwrap()
             } => len,
         };
-        let after = timestamp();
+        let after = timestamp(clock::unix_time());
         assert_eq!((len, reply[0] & 7), (48, 4));
         let times = [&before.bytes()[..], &reply[32..40], &reply[40..48], &after.bytes()];
         assert!(times.is_sorted(), "{times:?}");
