@@ -204,7 +204,8 @@ async fn run_join(join: Join) -> Result<(), Vec<Refusal>> {
     disk::create_dir(&dir, 0o700).map_err(folder)?;
     let _lock = DirLock::take(&dir).map_err(|error| one(Refusal::new(common::report::chain(&error))))?;
     if Identity::exists(&dir) && !join.replace {
-        let who = Identity::load(&dir).map_or("somebody".to_owned(), |identity| identity.role().to_string());
+        let who = Identity::load(&dir)
+            .map_or_else(|_| "somebody".to_owned(), |identity| identity.role().to_string());
         let refusal = Refusal::new(format!("this folder is already that of {who}")).about(dir.display());
         return Err(one(refusal.attempt("start it with `sn serve`, or give that up with --replace")));
     }

@@ -39,7 +39,7 @@ use crate::slice::reports::Reports;
 const MOST: usize = 4096;
 
 /// How long an agent whose key is not in the slice yet may wait for it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a session tells the management node, and where it gets content.
 #[derive(Clone, Debug)]

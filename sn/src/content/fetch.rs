@@ -42,6 +42,8 @@ enum FetchError {
     Absent,
     #[error("it has {found} bytes, and {wanted} are announced")]
     Length { found: u64, wanted: u64 },
+    #[error("the transfer was cut {0} bytes before its end")]
+    Cut(u64),
     #[error("its content is not what its hash says")]
     Content,
     #[error("nothing came for {}s", STALL.as_secs())]
@@ -259,11 +261,14 @@ async fn receive(
     while left > 0 {
         let read = tokio::time::timeout(STALL, receiver.read_bytes(&mut buffer));
         let read = read.await.map_err(|_| FetchError::Stalled)??;
+        if read == 0 {
+            // What has come is good, and is where the next attempt goes on.
+            file.flush().await?;
+            return Err(FetchError::Cut(left));
+        }
         let bytes = buffer.get(..read).unwrap_or_default();
-        left = match left.checked_sub(read as u64) {
-            Some(left) if read > 0 => left,
-            _ => return Err(FetchError::Length { found: found - left, wanted: found }),
-        };
+        let too_much = || FetchError::Length { found: found.saturating_add(1), wanted: found };
+        left = left.checked_sub(read as u64).ok_or_else(too_much)?;
         hasher.update(bytes);
         file.write_all(bytes).await?;
     }

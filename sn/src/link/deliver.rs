@@ -62,15 +62,13 @@ impl Delivery {
             tokio::pin!(logged);
             logged.as_mut().enable();
             let newest = self.changes.borrow_and_update().newest;
-            if newest > self.reports_sent && self.reports_sent - self.reports_stored < AHEAD {
-                if let Some(message) = self.more_reports().await? {
-                    return Ok(message);
-                }
+            let reports = newest > self.reports_sent && self.reports_sent - self.reports_stored < AHEAD;
+            if reports && let Some(message) = self.more_reports().await? {
+                return Ok(message);
             }
-            if self.logs.last() > self.logs_sent && self.logs_sent - self.logs_stored < AHEAD {
-                if let Some(message) = self.more_logs().await? {
-                    return Ok(message);
-                }
+            let logs = self.logs.last() > self.logs_sent && self.logs_sent - self.logs_stored < AHEAD;
+            if logs && let Some(message) = self.more_logs().await? {
+                return Ok(message);
             }
             tokio::select! {
                 () = logged => {}
