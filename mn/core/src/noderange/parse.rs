@@ -118,20 +118,20 @@ fn parenthesised(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// Cuts a text at a separator. A comma within brackets separates nothing, nor anything within
-/// parentheses: that is, where the next bracket behind it is a closing one.
+/// parentheses, however deep (xCAT looks for the next parenthesis alone, and cuts `(a,(b))` in two).
 fn split(text: &str, separator: u8) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut end = text.len();
-    let (mut in_brackets, mut in_parentheses) = (false, false);
+    let (mut in_brackets, mut parentheses) = (false, 0_usize);
     for (at, byte) in text.bytes().enumerate().rev() {
         match byte {
             b'[' => in_brackets = false,
             b']' => in_brackets = true,
-            b'(' => in_parentheses = false,
-            b')' => in_parentheses = true,
+            b'(' => parentheses = parentheses.saturating_sub(1),
+            b')' => parentheses += 1,
             _ => {}
         }
-        if byte == separator && !in_parentheses && !(separator == b',' && in_brackets) {
+        if byte == separator && parentheses == 0 && !(separator == b',' && in_brackets) {
             parts.push(&text[at + 1..end]);
             end = at;
         }
@@ -181,10 +181,8 @@ mod tests {
         check("a,-(b),c", "+(+a) \\(+b) +c");
         check("a@(b,c)", "+(+a) &(+b +c)");
         check("((a))", "+() +(+() +(+a))");
-        check(
-            "(a),(b)@c",
-            "+() +(+a) +(+(+() +(+b)) &c)".replace("+(+(+() +(+b)) &c)", "+(+() +(+b) &c)").as_str(),
-        );
+        check("(a),(b)@c", "+() +(+a) +(+() +(+b) &c)");
+        check("(a),(b,(c,d)),e", "+() +(+a) +(+(+b) +(+c +d)) +e");
     }
 
     #[test]
