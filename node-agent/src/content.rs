@@ -115,7 +115,7 @@ impl Cache {
     async fn wait_for_another(&self, link: &Link) {
         let mut followed = self.followed.clone();
         let another = |now: &Option<Link>| now.as_ref().is_none_or(|now| !now.is_same(link));
-        let _ = timeout(Duration::from_secs(2), followed.wait_for(another)).await;
+        let _ = timeout(Duration::from_millis(700), followed.wait_for(another)).await;
     }
 
     async fn fetch(&self, link: &Link, hash: Digest, most: u64, path: &Path) -> Result<(), FetchError> {

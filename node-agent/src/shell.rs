@@ -357,3 +357,6 @@ fn log_report(outbox: &Outbox) {
     }
     tracing::info!(owner = %settled.owner, epoch = %settled.epoch, "settled");
 }
+
+#[cfg(test)]
+mod tests;
