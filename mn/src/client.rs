@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use common::wire::frame::{self, FrameError};
-use common::wire::operator::{Reply, Request};
+use common::wire::operator::{PART, Reply, Request};
 
 /// The name of the socket in the daemon's folder.
 pub const SOCKET: &str = "mn.sock";
@@ -42,9 +42,8 @@ pub fn call(dir: &Path, request: Request, mut on_reply: impl FnMut(Reply)) -> Re
     let path = dir.join(SOCKET);
     let mut stream =
         UnixStream::connect(&path).map_err(|source| ClientError::Unreachable { path, source })?;
-    let bytes = frame::encode(&request).map_err(ClientError::Garbled)?;
     // A daemon that refuses this user answers without reading; its answer counts, not this error.
-    let sent = stream.write_all(&bytes);
+    let sent = frames(request)?.iter().try_for_each(|bytes| stream.write_all(bytes));
     loop {
         let mut header = [0; 4];
         if let Err(error) = stream.read_exact(&mut header) {
@@ -56,5 +55,37 @@ pub fn call(dir: &Path, request: Request, mut on_reply: impl FnMut(Reply)) -> Re
             Reply::Done { status } => return Ok(status),
             reply => on_reply(reply),
         }
+    }
+}
+
+/// The request, and the rest of a command that is longer than a frame.
+fn frames(mut request: Request) -> Result<Vec<Vec<u8>>, ClientError> {
+    let rest = request.command.split_off(request.command.len().min(PART));
+    let parts: Vec<Vec<u8>> = rest.chunks(PART).map(<[u8]>::to_vec).collect();
+    // 2^32 parts of half a mebibyte are more than any machine holds.
+    request.parts = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    let first = frame::encode(&request);
+    let frames = std::iter::once(first).chain(parts.iter().map(frame::encode));
+    frames.collect::<Result<_, _>>().map_err(ClientError::Garbled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::wire::PROTOCOL;
+    use common::wire::operator::View;
+
+    #[test]
+    fn a_long_command_goes_in_parts_and_is_whole_again() {
+        let command: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let view = View::default();
+        let request = Request { protocol: PROTOCOL, words: vec![], command: command.clone(), view, parts: 0 };
+        let frames = frames(request).unwrap();
+        let mut bodies = frames.iter().map(|bytes| &bytes[4..]);
+        let first: Request = frame::decode(bodies.next().unwrap()).unwrap();
+        assert_eq!(usize::try_from(first.parts).unwrap(), frames.len() - 1);
+        let mut whole = first.command;
+        bodies.for_each(|body| whole.extend(frame::decode::<Vec<u8>>(body).unwrap()));
+        assert!(whole == command);
     }
 }

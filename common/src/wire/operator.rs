@@ -1,5 +1,5 @@
-//! Between an operator's command and the management node: one [`Request`], then [`Reply`]s until
-//! [`Reply::Done`].
+//! Between an operator's command and the management node: one [`Request`] (and the rest of its
+//! command, where that is long), then [`Reply`]s until [`Reply::Done`].
 //!
 //! The command is parsed where the operator is (so that `--help` and wrong usage need no daemon)
 //! and travels as bytes that only `mn` reads; see `mn::applet`.
@@ -13,11 +13,20 @@ pub struct Request {
     pub protocol: u32,
     /// The words as typed, program name first: for the history, never parsed again.
     pub words: Vec<String>,
-    /// The parsed command, `postcard` of a versioned enum of `mn`.
+    /// The parsed command, `postcard` of a versioned enum of `mn`; its start, where it is long.
     pub command: Vec<u8>,
     /// How to show the answer.
     pub view: View,
+    /// How many frames follow, each a `Vec<u8>` that goes on with `command`: a stanza file may be
+    /// longer than a frame.
+    pub parts: u32,
 }
+
+/// The longest command, in bytes, all of its parts together.
+pub const MAX_COMMAND: usize = 256 << 20;
+
+/// How much of a long command one frame carries, in bytes.
+pub const PART: usize = 512 << 10;
 
 /// How to show an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

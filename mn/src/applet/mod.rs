@@ -171,7 +171,7 @@ impl Applet {
             _ => {
                 let text = error.render().to_string();
                 let first = text.split("\n\n").next().unwrap_or_default();
-                print::err(first.trim_start_matches("error: "));
+                print::err(&format!("{}: {}", self.name, first.trim_start_matches("error: ")));
                 print::out(&self.usage());
                 self.usage_status
             }
@@ -183,7 +183,8 @@ impl Applet {
 fn send(name: &str, dir: &Path, words: Vec<String>, json: bool, asked: Asked) -> u8 {
     match postcard::to_stdvec(&Sent::V1(asked)) {
         Ok(command) => {
-            let request = Request { protocol: PROTOCOL, words, command, view: print::view(json) };
+            let view = print::view(json);
+            let request = Request { protocol: PROTOCOL, words: recorded(words), command, view, parts: 0 };
             print::call(name, dir, request)
         }
         Err(error) => {
@@ -191,6 +192,23 @@ fn send(name: &str, dir: &Path, words: Vec<String>, json: bool, asked: Asked) ->
             1
         }
     }
+}
+
+/// The words for the history, of which a shell's expansion may make megabytes.
+fn recorded(mut words: Vec<String>) -> Vec<String> {
+    /// In bytes; a request must fit into a frame.
+    const MOST: usize = 64 << 10;
+    let mut length = 0;
+    let fitting = words.iter().take_while(|word| {
+        length += word.len();
+        length <= MOST
+    });
+    let count = fitting.count();
+    if count < words.len() {
+        words.truncate(count);
+        words.push("…".to_owned());
+    }
+    words
 }
 
 /// The folder of the management node.

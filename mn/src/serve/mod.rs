@@ -16,11 +16,12 @@ use std::time::Duration;
 
 use common::report::Refusal;
 use common::wire::PROTOCOL;
-use common::wire::operator::Request;
+use common::wire::operator::{MAX_COMMAND, Request};
 use mn_core::change::{Context, Sent};
 use nix::unistd::Uid;
 use runtime::link::stream::{FrameReader, FrameWriter};
 use runtime::supervise::{BoxError, Nursery};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -95,12 +96,18 @@ async fn connection(stream: UnixStream, site: Site, owner: Arc<(Uid, String)>) {
         Err(error) => return warn!(%error, "a command came from nobody"),
     };
     let (read, write) = stream.into_split();
-    let request = match timeout(REQUEST_LIMIT, FrameReader::new(read).expect::<Request>()).await {
+    let mut reader = FrameReader::new(read);
+    let mut request = match timeout(REQUEST_LIMIT, reader.expect::<Request>()).await {
         Ok(Ok(request)) => request,
         Ok(Err(error)) => return debug!(%error, "a command could not be read"),
         Err(_) => return debug!("a command was not sent in time"),
     };
     let allowed = author(uid, &owner);
+    if allowed.is_some()
+        && let Err(error) = gather(&mut reader, &mut request).await
+    {
+        return debug!(%error, "a command could not be read");
+    }
     let replies = Replies::new(FrameWriter::new(write), request.view);
     let status = match allowed {
         Some(author) => answer(&site, author, request, &replies).await,
@@ -108,6 +115,18 @@ async fn connection(stream: UnixStream, site: Site, owner: Arc<(Uid, String)>) {
     };
     // Who has gone needs no status.
     let _ = replies.done(status).await;
+}
+
+/// Reads the rest of a long command.
+async fn gather(reader: &mut FrameReader<OwnedReadHalf>, request: &mut Request) -> Result<(), BoxError> {
+    for _ in 0..request.parts {
+        let part = timeout(REQUEST_LIMIT, reader.expect::<Vec<u8>>()).await??;
+        if request.command.len() + part.len() > MAX_COMMAND {
+            return Err("it is longer than any command".into());
+        }
+        request.command.extend_from_slice(&part);
+    }
+    Ok(())
 }
 
 /// The name under which a user may give commands; none where he may not.

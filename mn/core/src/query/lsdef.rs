@@ -231,14 +231,14 @@ impl<'a> Listing<'a> {
             match shown.binary_search_by(|known| known.name.as_ref().cmp(column)) {
                 Ok(at) => {
                     if let Some(known) = shown.get_mut(at) {
-                        known.value = format!("{},{}", defaults.join(","), known.value).into();
+                        known.value = joined(&defaults, &known.value).into();
                     }
                 }
                 Err(at) => shown.insert(
                     at,
                     Shown {
                         name: column.into(),
-                        value: defaults.join(",").into(),
+                        value: joined(&defaults, "").into(),
                         place: Some((schema::POSTSCRIPTS, "node", column)),
                     },
                 ),
@@ -259,6 +259,18 @@ impl<'a> Listing<'a> {
             }
         }
     }
+}
+
+/// Lists after one another, each item once: a member of the group `service` has the row `service`
+/// twice over, as a default and by inheritance.
+fn joined(lists: &[&str], last: &str) -> String {
+    let mut items: Vec<&str> = Vec::new();
+    for item in lists.iter().copied().chain([last]).flat_map(|list| list.split(',')).map(str::trim) {
+        if !item.is_empty() && !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    items.join(",")
 }
 
 /// Whether `-i` may name it: an attribute, or one interface of a nic attribute.
