@@ -20,5 +20,7 @@ mod places;
 pub mod service;
 pub mod slice;
 pub mod syslog;
+#[cfg(test)]
+mod testing;
 pub mod tftp;
 pub mod udp;

@@ -130,10 +130,10 @@ fn check(pseudo: &str, path: &str) -> Result<(), String> {
     let is_rooted =
         pseudo == "/" || parts.is_some_and(|mut parts| parts.all(|part| !matches!(part, "" | "." | "..")));
     if !is_rooted || pseudo.len() > 1024 || !is_plain(pseudo) {
-        return Err(format!("nfs: export {pseudo:?}: not a name to mount; write it like /install, {PLAIN}"));
+        return Err(format!("export {pseudo:?}: not a name to mount; write it like /install, {PLAIN}"));
     }
     if !is_plain(path) {
-        return Err(format!("nfs: export {pseudo:?}: the directory {path:?} cannot be exported; {PLAIN}"));
+        return Err(format!("export {pseudo:?}: the directory {path:?} cannot be exported; {PLAIN}"));
     }
     Ok(())
 }

@@ -96,7 +96,9 @@ impl Segment {
     pub(super) fn create(folder: &Path, first: u64) -> Result<Self, SpoolError> {
         let path = folder.join(format!("{first:020}.log"));
         let made = || {
-            let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+            // A file of this name is the rest of an attempt on a full disk: it never had a line.
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
             file.write_all_at(MARK, 0)?;
             file.sync_all()?;
             disk::sync_dir(folder)?;
