@@ -294,13 +294,15 @@ struct Found {
     odd: Vec<(String, String)>,
 }
 
+/// A folder that is to be looked at: where it is, its name in the tree, and which folders are above
+/// it (device and inode), so that a link to one of those is not followed.
+type Folder = (PathBuf, String, Vec<(u64, u64)>);
+
 /// Compares the tree with the table, and hashes what differs. Blocks.
 fn look(tree: &Path, model: &Model, quiet_before: u64) -> Found {
     let mut found = Found::default();
     let mut there = BTreeSet::new();
-    // Each folder with the folders above it, so that a link to one of those is not followed.
-    let mut folders: Vec<(PathBuf, String, Vec<(u64, u64)>)> =
-        vec![(tree.to_owned(), String::new(), Vec::new())];
+    let mut folders: Vec<Folder> = vec![(tree.to_owned(), String::new(), Vec::new())];
     while let Some((folder, name, mut above)) = folders.pop() {
         above.extend(std::fs::metadata(&folder).map(|folder| (folder.dev(), folder.ino())));
         let entries = match std::fs::read_dir(&folder) {

@@ -102,11 +102,11 @@ pub fn companions(after: &Model, edits: &[Edit]) -> Vec<Edit> {
         let name = edit.key.as_str();
         let token = key(Kind::Agent, name);
         match (&edit.before, &edit.after) {
-            (None, Some(row)) if !is_management_node(row) => {
-                if after.tables().row(JOINTOKEN, token.as_str()).is_none() {
-                    let row = token_row(Kind::Agent, name, runtime::clock::unix_seconds());
-                    more.push(Edit { table: JOINTOKEN, key: token, before: None, after: Some(row) });
-                }
+            (None, Some(row))
+                if !is_management_node(row) && after.tables().row(JOINTOKEN, token.as_str()).is_none() =>
+            {
+                let row = token_row(Kind::Agent, name, runtime::clock::unix_seconds());
+                more.push(Edit { table: JOINTOKEN, key: token, before: None, after: Some(row) });
             }
             (Some(_), None) => {
                 let service = key(Kind::ServiceNode, name);

@@ -187,34 +187,7 @@ impl Book {
         plan: impl FnOnce(&Model) -> Planned<T> + Send + 'static,
     ) -> Result<Committed<T>, BookError> {
         let (answer, answered) = oneshot::channel();
-        let plan: Plan = Box::new(move |model| {
-            let Planned { change, note, record, cursor, value } = match catch_unwind(AssertUnwindSafe(|| {
-                plan(model)
-            })) {
-                Ok(planned) => planned,
-                Err(_) => {
-                    error!(author = %by.author, words = ?by.words, "planning a change panicked: a bug of ours");
-                    return (None, Box::new(move |_| drop(answer.send(Err(BookError::Bug)))));
-                }
-            };
-            let edits = change.map(|change| change.edits().to_vec()).unwrap_or_default();
-            if edits.iter().any(|edit| edit.key.as_str().contains('\0')) {
-                return (None, Box::new(move |_| drop(answer.send(Err(BookError::OddKey)))));
-            }
-            let commit = (record || cursor.is_some() || !edits.is_empty()).then(|| Commit {
-                edits,
-                author: by.author,
-                at: runtime::clock::unix_seconds(),
-                words: by.words,
-                note,
-                cursor,
-            });
-            let finish: Finish = Box::new(move |revision| {
-                // Who has stopped waiting does not want the answer.
-                drop(answer.send(Ok(Committed { revision, value })));
-            });
-            (commit, finish)
-        });
+        let plan: Plan = Box::new(move |model| prepare(model, by, plan, answer));
         self.requests.send(Request::Change { plan }).await.map_err(|_| BookError::Stopped)?;
         answered.await.map_err(|_| BookError::Stopped)?
     }
@@ -246,6 +219,34 @@ impl Book {
         self.requests.send(request).await.map_err(|_| BookError::Stopped)?;
         answered.await.map_err(|_| BookError::Stopped)
     }
+}
+
+/// Runs a planner on the writer's thread: what it wants committed, and what is to be done then.
+fn prepare<T: Send + 'static>(
+    model: &Model,
+    by: By,
+    plan: impl FnOnce(&Model) -> Planned<T>,
+    answer: oneshot::Sender<Result<Committed<T>, BookError>>,
+) -> (Option<Commit>, Finish) {
+    // Who has stopped waiting does not want the answer, so that it is dropped below.
+    let Ok(planned) = catch_unwind(AssertUnwindSafe(|| plan(model))) else {
+        error!(author = %by.author, words = ?by.words, "planning a change panicked: a bug of ours");
+        return (None, Box::new(move |_| drop(answer.send(Err(BookError::Bug)))));
+    };
+    let Planned { change, note, record, cursor, value } = planned;
+    let edits = change.map(|change| change.edits().to_vec()).unwrap_or_default();
+    if edits.iter().any(|edit| edit.key.as_str().contains('\0')) {
+        return (None, Box::new(move |_| drop(answer.send(Err(BookError::OddKey)))));
+    }
+    let commit = (record || cursor.is_some() || !edits.is_empty()).then(|| Commit {
+        edits,
+        author: by.author,
+        at: runtime::clock::unix_seconds(),
+        words: by.words,
+        note,
+        cursor,
+    });
+    (commit, Box::new(move |revision| drop(answer.send(Ok(Committed { revision, value })))))
 }
 
 impl Writer {
@@ -351,3 +352,6 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
