@@ -117,4 +117,22 @@ mod tests {
         assert_eq!(table.text(), line);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), line);
     }
+
+    #[tokio::test]
+    async fn a_file_that_has_grown_far_beyond_its_leases_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut file, _) = LeaseFile::open(folder.path()).unwrap();
+        let lease = "lease 02:00:00:00:00:01 10.0.0.9 99";
+        let line = format!("{lease} {}\n", common::id::Digest::of(lease.as_bytes()).short());
+        let (table, _) = Table::read(&line);
+        let size = |folder: &Path| std::fs::metadata(folder.join("leases")).unwrap().len();
+        file.append(line.repeat(SLACK), &table).await.unwrap();
+        assert!(size(folder.path()) > 100_000);
+        for _ in 0..2 {
+            file.append(line.clone(), &table).await.unwrap();
+        }
+        assert_eq!(size(folder.path()), line.len() as u64);
+        file.append(line.clone(), &table).await.unwrap();
+        assert_eq!(size(folder.path()), 2 * line.len() as u64);
+    }
 }

@@ -252,6 +252,14 @@ fn a_node_is_offered_its_address_and_told_its_servers() {
 }
 
 #[test]
+fn an_address_is_in_the_network_around_it_when_none_is_named() {
+    let mut node = node(Role::Owner);
+    node.interfaces[0].network = None;
+    let got = ask(MessageType::Discover, MAC).to(&mut server(&slice(vec![node], Vec::new(), &[])));
+    got.is(MessageType::Offer, NODE);
+}
+
+#[test]
 fn the_client_gets_what_it_asks_for_and_its_identifier_back() {
     let wanted = DhcpOption::ParameterRequestList(vec![OptionCode::Router]);
     let id = DhcpOption::ClientIdentifier(vec![1, 2, 3]);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use common::id::{MacAddr, NodeName};
+use common::id::{MacAddr, NetworkName, NodeName};
 use common::slice::{Boot, Entry, Interface, Key, Net, Netboot, Network, Node, Role, Services, Site, Slice};
 
 use super::options::{Facts, Prepared};
@@ -104,8 +104,8 @@ impl View {
         for node in slice.nodes() {
             let facets = Arc::new(facets(node, site));
             for interface in &node.interfaces {
-                let network = interface.network.as_ref().and_then(|name| networks.get(name));
-                let claim = claim(node, interface, network.copied(), &facets, lease_seconds);
+                let network = network_of(interface, &networks);
+                let claim = claim(node, interface, network, &facets, lease_seconds);
                 view.put(node, interface, claim, &mut problems);
             }
         }
@@ -205,6 +205,19 @@ fn subnet(network: &Network, lease_seconds: u32) -> Subnet {
         lease_seconds,
         gateway: network.gateway,
     }
+}
+
+/// The network that an interface names, else the narrowest that holds its address.
+fn network_of<'a>(
+    interface: &Interface,
+    networks: &BTreeMap<&NetworkName, &'a Network>,
+) -> Option<&'a Network> {
+    let named = interface.network.as_ref().and_then(|name| networks.get(name)).copied();
+    named.or_else(|| {
+        let ip = interface.ip?;
+        let around = networks.values().copied().filter(|network| network.net.contains(&ip));
+        around.max_by_key(|network| network.net.prefix_len())
+    })
 }
 
 fn facets(node: &Node, site: Option<&Site>) -> Facets {
