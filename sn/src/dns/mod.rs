@@ -27,7 +27,7 @@ use runtime::supervise::{BoxError, Nursery};
 use sn_proto::dns::View;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use self::forward::Forwarder;
 use crate::config::Config;
@@ -132,7 +132,12 @@ impl State {
     fn new(view: Arc<View>, old: Option<&Arc<Forwarder>>) -> Result<Self, BoxError> {
         let forwarder = match old.filter(|old| old.addresses() == view.forwarders()) {
             Some(old) => Arc::clone(old),
-            None => Arc::new(Forwarder::new(view.forwarders())?),
+            None => {
+                if view.forwarders().is_empty() {
+                    debug!("names outside the site are refused: it has no forwarders");
+                }
+                Arc::new(Forwarder::new(view.forwarders())?)
+            }
         };
         Ok(Self { view, forwarder })
     }

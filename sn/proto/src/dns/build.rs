@@ -129,8 +129,9 @@ impl Draft<'_> {
     /// The name of this service node, which its zones name as their server. Where no entry says
     /// its addresses, those are taken that it serves on.
     fn add_server(&mut self, services: &Services) -> Vec<u8> {
-        let full = self.full_names(services.sn.as_str(), &self.site_domain, None).swap_remove(0);
-        let wire = self.wire(&format!("service node {}", services.sn), &full).unwrap_or_else(|| vec![0]);
+        let full = self.full_names(services.sn.as_str(), &self.site_domain, None);
+        let full = full.first().map_or("", String::as_str);
+        let wire = self.wire(&format!("service node {}", services.sn), full).unwrap_or_else(|| vec![0]);
         if !self.names.contains_key(&wire.to_ascii_lowercase()) {
             let site = self.site_domain.clone();
             let addresses: Vec<Ipv4Addr> =
