@@ -26,7 +26,7 @@ use runtime::link::endpoint::{Arrived, Incoming, Listener};
 use runtime::link::identity::Role;
 use runtime::link::join::JoinLink;
 use runtime::supervise::{BoxError, Nursery};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::content::Content;
@@ -37,6 +37,13 @@ use crate::slice::reports::Reports;
 
 /// Connections of agents, peers and strangers together: four times the nodes of the design.
 const MOST: usize = 4096;
+
+/// Strangers' questions that are under way; more come again by themselves. They must not keep
+/// members out.
+const JOINS: usize = 512;
+
+/// Files that are given at a time: each holds a buffer of 256 KiB.
+const TRANSFERS: usize = 256;
 
 /// How long an agent whose key is not in the slice yet may wait for it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -60,6 +67,8 @@ pub struct Agents {
     parts: Parts,
     sessions: Arc<Mutex<BTreeMap<NodeName, Session>>>,
     nursery: Nursery,
+    transfers: Nursery,
+    joins: Arc<Semaphore>,
 }
 
 /// A session, as the others see it.
@@ -73,7 +82,13 @@ struct Session {
 impl Agents {
     /// No agents yet.
     pub fn new(parts: Parts, stop: CancellationToken) -> Self {
-        Self { parts, sessions: Arc::default(), nursery: Nursery::new("agent", MOST, stop) }
+        Self {
+            parts,
+            sessions: Arc::default(),
+            nursery: Nursery::new("agent", MOST, stop.clone()),
+            transfers: Nursery::new("transfer", TRANSFERS, stop),
+            joins: Arc::new(Semaphore::new(JOINS)),
+        }
     }
 
     /// Lets agents, peers and strangers in until stopped.
@@ -126,6 +141,9 @@ impl Agents {
 
     /// Takes a stranger's question to the management node and the answer back.
     async fn relay(&self, mut stranger: JoinLink) -> Result<(), LinkError> {
+        let Ok(_room) = self.joins.try_acquire() else {
+            return stranger.answer(JoinAnswer::Later("too many join at once".to_owned())).await;
+        };
         let join = stranger.request().await?;
         let answer = if join.request.kind == Kind::Agent {
             self.parts.upstream.join(join).await

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::{Digest, NodeName};
+use common::slice::Node;
 use common::wire::Opening;
 use common::wire::agent::{FromAgent, ToAgent};
 use common::wire::push::Reported;
@@ -51,7 +52,7 @@ pub(super) async fn run(
     let (sender, mut receiver) =
         tokio::time::timeout(GREETING, greet(link)).await.map_err(|_| Ended::Slow)??;
     agents.report(node, Reported::Connected(true)).await;
-    let mut session = Session { agents, node, link, sender, told: None, open: BTreeSet::new() };
+    let mut session = Session { agents, node, link, sender, seen: None, told: None, open: BTreeSet::new() };
     let mut serving = agents.parts.serving.clone();
     serving.mark_changed();
     let ended = loop {
@@ -104,6 +105,8 @@ struct Session<'a> {
     node: &'a NodeName,
     link: &'a Link,
     sender: FrameSender,
+    /// What the desired state was made of last.
+    seen: Option<(Digest, Node)>,
     /// The digest of the desired state that was sent last.
     told: Option<Digest>,
     /// Runs without an answer yet.
@@ -122,6 +125,10 @@ impl Session<'_> {
             }
         }
         let Some(node) = serving.node(self.node) else { return Err(Ended::Gone) };
+        if self.seen.as_ref().is_some_and(|(names, seen)| *names == serving.names && seen == node) {
+            return Ok(());
+        }
+        self.seen = Some((serving.names, node.clone()));
         let desired = sn_proto::agent::desired(&serving.slice, node);
         let digest = desired.digest();
         if self.told != Some(digest) {
@@ -171,7 +178,7 @@ impl Session<'_> {
                 }
             }
         };
-        if !self.agents.nursery.try_spawn(give) {
+        if !self.agents.transfers.try_spawn(give) {
             tracing::debug!(node = %self.node, "left a file unsent: too many transfers");
         }
     }

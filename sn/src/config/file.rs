@@ -245,10 +245,11 @@ pub fn read(path: &Path) -> Result<Settings, FileError> {
 fn parse(path: &Path, text: &str) -> Result<Settings, FileError> {
     let file: File = toml::from_str(text).map_err(|error| {
         // The parser's text has the line and the caret; one line is enough beside the file's name.
-        let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or("").lines().count());
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+        let line = before.matches('\n').count() + 1;
         FileError::Syntax {
             path: path.to_owned(),
-            message: format!("line {}: {}", line.max(1), error.message().replace('\n', "; ")),
+            message: format!("line {line}: {}", error.message().replace('\n', "; ")),
         }
     })?;
     Settings::try_from(file).map_err(|mistakes| FileError::Values { path: path.to_owned(), mistakes })

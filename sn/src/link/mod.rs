@@ -171,7 +171,8 @@ impl Uplink {
                     link.close("the conversation is over");
                     let _ = parts.keeper.frame(crate::slice::keeper::Frame::Lost).await;
                     if welcomed {
-                        tracing::warn!(mn = %address, error = ended.to_string(), "lost the management node");
+                        let error = common::report::chain(&ended);
+                        tracing::warn!(mn = %address, error, "lost the management node; serving on without it");
                         backoff.reset();
                         complaint.forget();
                         return;

@@ -110,9 +110,11 @@ async fn greet(parts: &Parts, link: &Link) -> Result<Greeted, Ended> {
     };
     sender.send(&Opening::Control).await?;
     sender.send(&FromSn::Hello(hello)).await?;
-    let Some(welcome) = receiver.recv::<ToSn>().await? else {
-        // Why is in the link's end, which says more than the stream's.
-        return Err(Ended::Link(link.closed().await));
+    let welcome = match receiver.recv::<ToSn>().await {
+        Ok(Some(welcome)) => welcome,
+        // Why we are not welcome is in the link's end, which says more than the stream's.
+        Ok(None) => return Err(link.closed().await.into()),
+        Err(error) => return Err(link.close_reason().unwrap_or(error).into()),
     };
     let ToSn::Welcome { reports_through, logs_through, .. } = welcome else {
         return Err(Ended::NoWelcome);

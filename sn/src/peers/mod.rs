@@ -44,6 +44,11 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 /// The claims that a peer has confirmed last.
 type Confirmed = watch::Receiver<Option<Vec<(NodeName, Epoch)>>>;
+/// The other end of it.
+type Confirming = watch::Sender<Option<Vec<(NodeName, Epoch)>>>;
+
+/// The most addresses of one peer that are tried.
+const ADDRESSES: usize = 16;
 
 /// The links with peers. Clones share them.
 #[derive(Clone)]
@@ -123,7 +128,8 @@ impl Peers {
 
     /// Talks with a peer that has connected, until the link ends.
     pub async fn admit(&self, sn: SnName, link: Link) {
-        self.talk(sn, link, false).await;
+        let line = self.enter(&sn, &link, false);
+        self.converse(sn, link, false, line).await;
     }
 
     /// Tells `sn` who owns what, now, and says whether it obeys.
@@ -187,47 +193,63 @@ impl Peers {
 
     /// Connects, and leaves a task that talks.
     async fn dial(&self, sn: &SnName, addresses: &[Ipv4Addr]) -> Result<(), String> {
+        let link = self.connect(sn, addresses).await?;
+        // Entered here, so that who asked finds the line.
+        let line = self.enter(sn, &link, true);
+        let (peers, sn, key) = (self.clone(), sn.clone(), (sn.clone(), true));
+        let id = line.0;
+        if !self.inner.nursery.try_spawn(async move { peers.converse(sn, link, true, line).await }) {
+            self.leave(&key, id);
+            return Err("too many links with peers".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The first of the addresses that answers, all tried at once: a peer that lost one of its
+    /// networks must not cost the time of the question.
+    async fn connect(&self, sn: &SnName, addresses: &[Ipv4Addr]) -> Result<Link, String> {
         let port = port(&self.inner.keeper.serving().borrow());
+        let mut attempts = tokio::task::JoinSet::new();
+        for address in addresses.iter().copied().take(ADDRESSES) {
+            let (inner, role) = (Arc::clone(&self.inner), Role::ServiceNode(sn.clone()));
+            attempts.spawn(async move { inner.dialer.connect((address, port).into(), &role).await });
+        }
         let mut why = "it has no address".to_owned();
-        for address in addresses {
-            match self.inner.dialer.connect((*address, port).into(), &Role::ServiceNode(sn.clone())).await {
-                Ok(link) => {
-                    let (peers, sn) = (self.clone(), sn.clone());
-                    let (began, begun) = tokio::sync::oneshot::channel();
-                    let talk = async move {
-                        let _ = began.send(());
-                        peers.talk(sn, link, true).await;
-                    };
-                    if self.inner.nursery.try_spawn(talk) {
-                        let _ = begun.await;
-                        // The line is entered before the first message is awaited.
-                        tokio::task::yield_now().await;
-                        return Ok(());
-                    }
-                    return Err("too many links with peers".to_owned());
-                }
-                Err(error) => why = common::report::chain(&error),
+        while let Some(ended) = attempts.join_next().await {
+            match ended {
+                Ok(Ok(link)) => return Ok(link),
+                Ok(Err(error)) => why = common::report::chain(&error),
+                Err(error) => why = error.to_string(),
             }
         }
         Err(why)
     }
 
-    async fn talk(&self, sn: SnName, link: Link, dialed: bool) {
+    /// Enters a link in place of an older one, which ends.
+    fn enter(&self, sn: &SnName, link: &Link, dialed: bool) -> (u64, Confirming) {
         let id = random_u64();
-        let (confirmed, receiver) = watch::channel(None);
-        let line = Line { id, link: link.clone(), confirmed: receiver };
+        let (confirming, confirmed) = watch::channel(None);
+        let line = Line { id, link: link.clone(), confirmed };
         if let Some(older) = self.lines().insert((sn.clone(), dialed), line) {
             older.link.close("a newer link of yours came");
         }
-        let ended = talk::run(&self.inner, &sn, &link, dialed, &confirmed).await;
+        (id, confirming)
+    }
+
+    /// Takes a link out, unless a newer one stands in its place.
+    fn leave(&self, key: &(SnName, bool), id: u64) {
+        let mut lines = self.lines();
+        if lines.get(key).is_some_and(|line| line.id == id) {
+            lines.remove(key);
+        }
+    }
+
+    async fn converse(&self, sn: SnName, link: Link, dialed: bool, (id, confirming): (u64, Confirming)) {
+        let ended = talk::run(&self.inner, &sn, &link, dialed, &confirming).await;
         let error = ended.err().map(|error| common::report::chain(&error));
         tracing::debug!(peer = %sn, error, "the talk with a peer ended");
         link.close("the talk is over");
-        let mut lines = self.lines();
-        let key = (sn, dialed);
-        if lines.get(&key).is_some_and(|line| line.id == id) {
-            lines.remove(&key);
-        }
+        self.leave(&(sn, dialed), id);
     }
 }
 

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use common::id::{Epoch, NodeName, SnName};
+use common::id::SnName;
 use common::wire::Opening;
 use common::wire::peer::PeerMessage;
 use runtime::link::LinkError;
 use runtime::link::connection::Link;
 use runtime::link::stream::{FrameReceiver, FrameSender};
 use sn_proto::peer::{Reaction, Talk, TalkError, claims};
-use tokio::sync::watch;
 
-use super::Inner;
+use super::{Confirming, Inner};
 
 /// How long the other side may take to open the stream, or to say its first word.
 const GREETING: Duration = Duration::from_secs(5);
@@ -37,7 +36,7 @@ pub(super) async fn run(
     sn: &SnName,
     link: &Link,
     dialed: bool,
-    confirmed: &watch::Sender<Option<Vec<(NodeName, Epoch)>>>,
+    confirmed: &Confirming,
 ) -> Result<(), Ended> {
     let (mut sender, mut receiver) =
         tokio::time::timeout(GREETING, open(link, dialed)).await.map_err(|_| Ended::Slow)??;

@@ -107,10 +107,10 @@ impl Keeper {
         silence.settle(&slice);
         let claimed = silence.effective(&slice);
         let effective = if hushed { Silence::hushed(&slice) } else { Arc::clone(&claimed) };
-        let views = Views::new(build_or_nothing(&effective));
         let stamp = loaded.held.as_ref().map(|held| held.stamp.clone());
+        let views = Views::new(build_or_nothing(&effective).at(stamp.as_ref()));
         let on_disk = Some(Arc::clone(&slice));
-        let (serving, receiver) = watch::channel(Arc::new(Serving { stamp, slice, claimed, effective }));
+        let (serving, receiver) = watch::channel(Arc::new(Serving::new(stamp, slice, claimed, effective)));
         let (sender, asks) = mpsc::channel(QUEUE);
         let keeper = Self {
             identity: identity.clone(),
@@ -249,7 +249,7 @@ impl Keeper {
         let effective = self.silence.effective(&slice);
         // It was built in the check of this very slice; nothing can have come between.
         let built = self.built.take().unwrap_or_else(|| build_or_nothing(&effective));
-        self.views.swap(built);
+        self.views.swap(built.at(Some(&stamp)));
         tracing::info!(
             generation = %stamp.generation, digest = stamp.digest.short(), entries = slice.len(),
             "applied a slice"
@@ -261,7 +261,7 @@ impl Keeper {
             tracing::warn!(error = common::report::chain(&error), "could not forget claims that are settled");
         }
         let claimed = Arc::clone(&effective);
-        self.serving.send_replace(Arc::new(Serving { stamp: Some(stamp), slice, claimed, effective }));
+        self.serving.send_replace(Arc::new(Serving::new(Some(stamp), slice, claimed, effective)));
     }
 
     fn claims(&mut self, by: &SnName, own: &[(NodeName, Epoch)]) -> bool {
@@ -289,7 +289,7 @@ impl Keeper {
         let claimed = self.silence.effective(&serving.slice);
         let effective = if self.hushed { Silence::hushed(&claimed) } else { Arc::clone(&claimed) };
         if effective.digest() != serving.effective.digest() {
-            self.views.swap(build_or_nothing(&effective));
+            self.views.swap(build_or_nothing(&effective).at(serving.stamp.as_ref()));
         }
         self.serving.send_replace(Arc::new(Serving { claimed, effective, ..Serving::clone(&serving) }));
     }

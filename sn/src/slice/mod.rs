@@ -13,11 +13,11 @@ pub mod views;
 
 use std::sync::Arc;
 
-use common::id::NodeName;
-use common::slice::{Entry, Key, Node, Role, Slice, Stamp};
+use common::id::{Digest, NodeName};
+use common::slice::{Entry, Key, Node, Role, Slice, Stamp, Sum};
 
 /// What is served now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Serving {
     /// Which slice; none before the first.
     pub stamp: Option<Stamp>,
@@ -28,9 +28,23 @@ pub struct Serving {
     pub claimed: Arc<Slice>,
     /// The slice as the services see it: what it claims, once the pool was asked.
     pub effective: Arc<Slice>,
+    /// Of the entries that every agent is told something of, so that an edited node costs the work
+    /// of one agent.
+    pub names: Digest,
 }
 
 impl Serving {
+    /// The slice with this stamp, of which `claimed` is claimed and `effective` shown.
+    pub fn new(stamp: Option<Stamp>, slice: Arc<Slice>, claimed: Arc<Slice>, effective: Arc<Slice>) -> Self {
+        let mut sum = Sum::default();
+        for (key, record) in slice.records() {
+            if matches!(key, Key::Site | Key::Host(_)) {
+                sum.add(&Digest::of(record.bytes()));
+            }
+        }
+        Self { stamp, slice, claimed, effective, names: sum.digest() }
+    }
+
     /// The node as the management node made it.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         match self.slice.entry(&Key::Node(name.clone())) {

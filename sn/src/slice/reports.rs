@@ -6,6 +6,7 @@
 //! **Bound**: [`MOST`] reports. Beyond that the oldest are dropped, and an error says how many.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::wire::push::Report;
 use runtime::supervise::BoxError;
@@ -23,6 +24,9 @@ pub const MOST: u64 = 200_000;
 /// agents' connections wait.
 const QUEUE: usize = 1024;
 
+/// How long a disk that refused is left alone.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// The most bytes of reports in one message, below the limit of a frame.
 const MESSAGE: usize = 512 << 10;
 
@@ -32,9 +36,15 @@ enum Meta {
     V1 { series: u64, delivered: u64 },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum Stored {
     V1(Report),
+}
+
+/// The same, for writing.
+#[derive(Serialize)]
+enum StoredRef<'a> {
+    V1(&'a Report),
 }
 
 /// The reports that are not delivered yet. Clones share them.
@@ -171,12 +181,12 @@ impl Reports {
         Ok(())
     }
 
-    fn append_all(&self, group: Vec<Report>) -> Result<(), StoreError> {
+    fn append_all(&self, group: &[Report]) -> Result<(), StoreError> {
         let mut newest = self.state().newest;
         let mut batch = sled::Batch::default();
         for report in group {
             newest += 1;
-            for (part, bytes) in seal(&Stored::V1(report)).chunks(PART).enumerate() {
+            for (part, bytes) in seal(&StoredRef::V1(report)).chunks(PART).enumerate() {
                 // A report came in one frame of 1 MiB, so it has at most some 260 parts.
                 batch.insert(key(newest, u16::try_from(part).unwrap_or(u16::MAX)), bytes);
             }
@@ -197,10 +207,11 @@ impl Reports {
 }
 
 impl Writer {
-    /// Writes until stopped; then what has come so far.
+    /// Writes until stopped; then what has come so far. A disk that refuses is asked again: the
+    /// services live on meanwhile, and the agents' reports wait.
     ///
     /// # Errors
-    /// When the disk does not do its part.
+    /// When it panicked.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), BoxError> {
         loop {
             let mut group = Vec::new();
@@ -209,8 +220,19 @@ impl Writer {
                 taken = self.queue.recv_many(&mut group, QUEUE) => if taken == 0 { return Ok(()) },
                 () = stop.cancelled() => return Ok(()),
             }
-            let reports = self.reports.clone();
-            tokio::task::spawn_blocking(move || reports.append_all(group)).await??;
+            let group: Arc<[Report]> = group.into();
+            loop {
+                let (reports, group) = (self.reports.clone(), Arc::clone(&group));
+                let written = tokio::task::spawn_blocking(move || reports.append_all(&group)).await?;
+                let Err(error) = written else { break };
+                tracing::error!(
+                    error = common::report::chain(&error),
+                    "could not keep reports; trying again"
+                );
+                if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+                    return Ok(());
+                }
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::slice::Slice;
+use common::slice::{Slice, Stamp};
 use tokio::sync::watch;
 
 /// One line a service: how it is called in a refusal, and its view.
@@ -64,4 +64,17 @@ views! {
     ntp: sn_proto::ntp::View,
     syslog: sn_proto::syslog::View,
     nfs: sn_proto::export::View,
+}
+
+impl Built {
+    /// The same views, of this slice: HTTP tells its clients the generation that they are served
+    /// from.
+    #[must_use]
+    pub fn at(mut self, stamp: Option<&Stamp>) -> Self {
+        if let Some(stamp) = stamp {
+            let http = Arc::make_mut(&mut self.http);
+            *http = std::mem::take(http).at(stamp.generation);
+        }
+        self
+    }
 }
