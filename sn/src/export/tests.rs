@@ -5,6 +5,7 @@ use std::path::Path;
 use common::id::Digest;
 use common::slice::{Key, Slice};
 use sn_proto::export::Plan;
+use sn_proto::export::render::KernelExport;
 
 use super::*;
 use crate::config::NfsBackend;
@@ -116,4 +117,31 @@ fn a_process_that_is_not_ganesha_is_never_signalled() {
     let backend = NfsBackend::Ganesha { pid_file: pid_file.clone() };
     let refused = Server::find(&backend, dir.path()).unwrap_err().to_string();
     assert!(refused.contains("does not run") && refused.contains("ganesha.nfsd -f"), "{refused}");
+}
+
+/// An `exportfs` that writes down how it is called, and refuses what it is told to unexport.
+fn recording_exportfs(dir: &Path) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (program, calls) = (dir.join("exportfs"), dir.join("calls"));
+    let script = format!("#!/bin/sh\necho \"$@\" >> {}\n[ \"$1\" != -u ]\n", calls.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+#[tokio::test]
+async fn the_kernel_is_told_what_came_and_what_went() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (program, list) = (recording_exportfs(dir), dir.join("kernel"));
+    let export = |what: &str| KernelExport { what: what.to_owned(), options: "ro,fsid=1".to_owned() };
+    let (old, new) = (export("10.0.0.0/24:/d/old"), export("10.0.0.0/24:/d/new"));
+    server::tell_kernel(&program, &list, std::slice::from_ref(&old)).await.unwrap();
+    // Refused, as after a restart of the machine: it is gone, and that is what is wanted.
+    server::tell_kernel(&program, &list, std::slice::from_ref(&new)).await.unwrap();
+    let calls = text(dir, "calls").unwrap();
+    let want =
+        ["-o ro,fsid=1 10.0.0.0/24:/d/old", "-o ro,fsid=1 10.0.0.0/24:/d/new", "-u 10.0.0.0/24:/d/old"];
+    assert_eq!(calls.lines().collect::<Vec<_>>(), want);
+    assert_eq!(text(dir, "kernel").unwrap(), "10.0.0.0/24:/d/new\n");
 }
