@@ -76,8 +76,13 @@ impl LogFiles {
     fn open(dir: &Path) -> io::Result<Self> {
         runtime::disk::create_dir(dir, 0o700)?;
         let (batch, cursors) = match std::fs::read(dir.join(".state")) {
-            Ok(bytes) => match postcard::from_bytes(&bytes).map_err(io::Error::other)? {
-                State::V1 { batch, cursors } => (batch, cursors),
+            Ok(bytes) => match postcard::from_bytes(&bytes) {
+                Ok(State::V1 { batch, cursors }) => (batch, cursors),
+                // Better some lines twice than a management node that does not start.
+                Err(error) => {
+                    warn!(%error, "the state of the log lines was damaged; lines may be stored twice");
+                    (u64::MAX / 2, Cursors::new())
+                }
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => (0, Cursors::new()),
             Err(error) => return Err(error),
@@ -97,7 +102,10 @@ impl LogFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
-        let Intent::V1 { batch, files } = postcard::from_bytes(&bytes).map_err(io::Error::other)?;
+        let Ok(Intent::V1 { batch, files }) = postcard::from_bytes(&bytes) else {
+            warn!("the intent of the log lines was damaged; lines may be stored twice");
+            return Ok(());
+        };
         if batch <= self.batch {
             return Ok(());
         }
@@ -198,7 +206,7 @@ pub struct LogKeeper {
 /// Opens `dir` and finishes what a crash left.
 ///
 /// # Errors
-/// When the disk refuses, or `.state` is damaged.
+/// When the disk refuses.
 pub fn open(dir: &Path) -> io::Result<(Logs, LogKeeper)> {
     let files = LogFiles::open(dir)?;
     let cursors = Arc::new(ArcSwap::from_pointee(files.cursors.clone()));
@@ -312,6 +320,18 @@ mod tests {
         // An intent that was carried out cuts nothing off.
         LogFiles::open(dir.path()).unwrap();
         assert_eq!(text(dir.path(), "n1"), "a\nb\n");
+    }
+
+    #[test]
+    fn a_damaged_state_costs_doubles_and_not_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        LogFiles::open(dir.path()).unwrap().store(vec![batch("sn1", 7, 1, &[("n1", "a")])]).unwrap();
+        std::fs::write(dir.path().join(".state"), [0xff; 3]).unwrap();
+        std::fs::write(dir.path().join(".intent"), [0xff; 3]).unwrap();
+        LogFiles::open(dir.path()).unwrap().store(vec![batch("sn1", 7, 2, &[("n1", "a"), ("n1", "b")])]).unwrap();
+        assert_eq!(text(dir.path(), "n1"), "a\na\nb\n");
+        LogFiles::open(dir.path()).unwrap();
+        assert_eq!(text(dir.path(), "n1"), "a\na\nb\n");
     }
 
     #[test]

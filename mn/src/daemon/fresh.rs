@@ -1,10 +1,13 @@
 //! What a new management node knows: the rows of a fresh site (`reference/xcat-cli.md` §2.2, §4.2).
+//!
+//! xCAT's `servicenode` row of `__mgmtnode` is left out on purpose: here the management node serves
+//! no nodes, and the row would make it a service node that nodes can be moved to.
 
 use std::net::Ipv4Addr;
 
 use common::slice::Net;
 use mn_core::change::Draft;
-use mn_core::table::schema::{NETWORKS, NODELIST, POLICY, POSTSCRIPTS, SERVICENODE, SITE};
+use mn_core::table::schema::{NETWORKS, NODELIST, POLICY, POSTSCRIPTS, SITE};
 use mn_core::table::{Row, RowKey};
 
 /// What is known of the host and the site.
@@ -84,7 +87,6 @@ pub(super) fn fill(draft: &mut Draft, fresh: &Fresh) {
     draft.put_row(POSTSCRIPTS, &RowKey::one("xcatdefaults"), row);
     draft.put_row(POSTSCRIPTS, &RowKey::one("service"), Row::new().with("postscripts", "servicenode"));
     draft.put_row(NODELIST, &RowKey::one(&fresh.name), Row::new().with("groups", "__mgmtnode"));
-    draft.put_row(SERVICENODE, &RowKey::one("__mgmtnode"), Row::new().with("tftpserver", "yes"));
     for (interface, address) in &fresh.interfaces {
         network(draft, interface, *address);
     }
@@ -148,6 +150,6 @@ mod tests {
         assert_eq!(model.site("master"), Some("10.0.0.1"));
         assert_eq!(model.site("dhcplease"), Some("43200"));
         assert_eq!(model.network_of([10, 0, 0, 9].into()).unwrap().name.as_str(), "10_0_0_0-255_255_255_0");
-        assert!(model.is_member("mn1", "__mgmtnode"));
+        assert!(model.is_member("mn1", "__mgmtnode") && model.service_nodes().is_empty());
     }
 }

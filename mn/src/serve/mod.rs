@@ -51,13 +51,15 @@ pub struct Socket {
 /// # Errors
 /// What the system said.
 pub fn bind(dir: &Path) -> io::Result<Socket> {
-    let path = dir.join(SOCKET);
-    match std::fs::remove_file(&path) {
+    // Made beside and renamed: who waits for the socket to appear can connect once it is there.
+    let made = dir.join(format!("{SOCKET}.new"));
+    match std::fs::remove_file(&made) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
+    let listener = UnixListener::bind(&made)?;
+    std::fs::set_permissions(&made, std::fs::Permissions::from_mode(0o660))?;
+    std::fs::rename(&made, dir.join(SOCKET))?;
     Ok(Socket { listener, owner: Uid::from_raw(std::fs::metadata(dir)?.uid()) })
 }
 

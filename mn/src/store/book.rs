@@ -167,7 +167,7 @@ impl Book {
         self.model.load_full()
     }
 
-    /// Tells of every new revision that changed something.
+    /// Tells of every new revision, so that who waits for one never waits in vain.
     pub fn revisions(&self) -> watch::Receiver<Revision> {
         self.revisions.clone()
     }
@@ -289,9 +289,7 @@ impl Writer {
         if !group.commits.is_empty() {
             let revision = group.model.revision();
             self.model.store(Arc::new(group.model));
-            if group.edits > 0 {
-                self.revisions.send_replace(revision);
-            }
+            self.revisions.send_replace(revision);
         }
         group.finishes.into_iter().for_each(|(finish, revision)| finish(revision));
         for done in group.issued {
