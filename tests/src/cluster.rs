@@ -69,6 +69,9 @@ pub struct Cluster {
     daemon: Option<Daemon>,
 }
 
+/// The network, by the name that `mn init` gives what it finds on its interfaces.
+pub const NETWORK: &str = "10_77_0_0-255_255_0_0";
+
 /// The management node's address.
 pub const MN_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
@@ -206,7 +209,7 @@ impl Cluster {
     /// When it cannot join or does not come up.
     pub fn join(&mut self, number: usize) -> Result<()> {
         let sn = &self.service_nodes[number];
-        let token = self.mn_program(&["token", "create", &sn.name, "--define", &sn.ip.to_string()])?.ok()?;
+        let token = self.mn_program(&["token", "create", &sn.name, "--define"])?.ok()?;
         let join = Run::new(self.programs.path("sn")).args(["join", token.trim()]).env("DROVER_DIR", &sn.dir);
         join.on(&sn.host)?.ok()?;
         self.serve_sn(number)
@@ -238,14 +241,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// The stanzas that define the network and all nodes, first half and second half owned alike
-    /// by sn1 with sn2 behind it.
+    /// The stanzas that define all nodes, owned by sn1 with sn2 behind it.
     pub fn stanzas(&self) -> String {
         use std::fmt::Write as _;
-        let mut text =
-            "# <xCAT data object stanza file>\n\nrack:\n    objtype=network\n    net=10.77.0.0\n    \
-            mask=255.255.0.0\n    gateway=<xcatmaster>\n"
-                .to_owned();
+        let mut text = "# <xCAT data object stanza file>\n".to_owned();
         for node in &self.nodes {
             let Node { name, ip, mac, .. } = node;
             let _ = write!(

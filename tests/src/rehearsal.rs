@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use crate::client::dhcp::{self, Firmware};
 use crate::client::lookup;
 use crate::client::transfer::{self, Transport};
-use crate::cluster::{Cluster, DOMAIN, Node, each};
+use crate::cluster::{Cluster, DOMAIN, NETWORK, Node, each};
 use crate::story::Story;
 use crate::{Result, wait};
 
@@ -72,6 +72,7 @@ fn set_up(story: &mut Story, cluster: &mut Cluster) -> bool {
         })
         && story.check("nodes, a network and an image are defined", |_| {
             image(cluster)?;
+            cluster.ok(&format!("chdef -t network {NETWORK} gateway=<xcatmaster>"))?;
             cluster.command_with_input("mkdef -z", &cluster.stanzas())?.ok()?;
             cluster.ok("nodeset compute osimage=demo")?;
             Ok("mkdef -z; nodeset compute osimage=demo".to_owned())

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use common::id::MacAddr;
 use dhcproto::v4::{DhcpOption, Message, MessageType, Opcode, OptionCode};
 use dhcproto::{Decodable as _, Decoder, Encodable as _};
-use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, Socket, Type};
 
-use crate::Result;
 use crate::net::Host;
 use crate::process::Run;
+use crate::{Result, wait};
 
 /// What a client was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub fn boot(host: &Host, client: Client, folder: &Path, limit: Duration) -> Resu
             let tries = (limit.as_secs()).max(1).to_string();
             Run::new("busybox")
                 .args(["udhcpc", "-i", "eth0", "-n", "-q", "-f", "-T", "1", "-t", &tries])
-                .args(["-O", "logsrv", "-O", "ntpsrv", "-s"])
+                .args(["-O", "ntpsrv", "-s"])
                 .arg(script())
                 .env("LEASE_FILE", &file)
         }
@@ -110,9 +110,11 @@ pub fn boot(host: &Host, client: Client, folder: &Path, limit: Duration) -> Resu
 }
 
 fn stop(folder: &Path) {
-    let pid = std::fs::read_to_string(folder.join("dhclient.pid")).ok();
-    if let Some(pid) = pid.and_then(|text| text.trim().parse().ok()) {
+    let file = folder.join("dhclient.pid");
+    let pid = || std::fs::read_to_string(&file).ok()?.trim().parse().ok();
+    if let Ok(pid) = wait::until("dhclient's pid file", wait::LONG, pid) {
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        let _ = std::fs::remove_file(file);
     }
 }
 
@@ -147,9 +149,13 @@ pub struct Firmware {
 pub fn offers(host: &Host, mac: MacAddr, firmware: &Firmware, listen: Duration) -> Result<Vec<Offer>> {
     let packet = discover(mac, firmware)?;
     host.enter(|| {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68))?;
-        setsockopt(&socket, sockopt::BindToDevice, &"eth0".into())?;
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+        // A client that is ending may still have the port.
+        socket.set_reuse_address(true)?;
         socket.set_broadcast(true)?;
+        socket.bind_device(Some(b"eth0"))?;
+        socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68).into())?;
+        let socket = UdpSocket::from(socket);
         socket.send_to(&packet, SocketAddrV4::new(Ipv4Addr::BROADCAST, 67))?;
         let end = Instant::now() + listen;
         let mut offers = Vec::new();
