@@ -20,7 +20,7 @@ use runtime::clock;
 use runtime::link::LinkError;
 use runtime::link::authority::random_u64;
 use runtime::link::connection::Link;
-use runtime::link::endpoint::Dialer;
+use runtime::link::endpoint::{Dialer, LinkOptions};
 use runtime::link::identity::{Identity, Role};
 use runtime::link::join::{JoinError, join};
 use runtime::supervise::Nursery;
@@ -45,6 +45,15 @@ const OUTGOING: usize = 64;
 
 /// Writes that wait for the disk: it is a slow disk that has more.
 const WRITES: usize = 16;
+
+/// How soon the death of a service node is noticed: after the idle time, and up to one keep-alive
+/// more, because sending one starts the time anew (RFC 9000 §10.1).
+const LINKS: LinkOptions = LinkOptions {
+    keep_alive: Duration::from_millis(700),
+    idle: Duration::from_millis(2100),
+    connect: Duration::from_secs(5),
+    bind: None,
+};
 
 /// How long the agent waits for its links to say good-bye.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -166,7 +175,7 @@ impl Shell {
             state,
             token,
             worker,
-            dialer: Arc::new(Dialer::new(&identity)?),
+            dialer: Arc::new(Dialer::with_options(&identity, LINKS)?),
             links: BTreeMap::new(),
             followed,
             notes,
@@ -298,7 +307,7 @@ impl Shell {
             return Err(format!("it is that of {}", identity.role()));
         }
         identity.save(self.state.dir()).map_err(|error| chain(&error))?;
-        self.dialer = Arc::new(Dialer::new(identity).map_err(|error| chain(&error))?);
+        self.dialer = Arc::new(Dialer::with_options(identity, LINKS).map_err(|error| chain(&error))?);
         Ok(())
     }
 }

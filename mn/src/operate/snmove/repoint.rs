@@ -35,9 +35,13 @@ fn is_live(model: &Model, node: &NodeName) -> bool {
     cell(model, AGENT, node, "connected").is_some()
 }
 
-/// Whether a node's agent has settled in the epoch of its ownership.
+/// Whether a node's agent has settled in the epoch of its ownership, and on the owner of today: when
+/// the old owner is released the epoch rises, and an agent may settle in it before the owner changes.
 fn has_followed(model: &Model, node: &NodeName) -> bool {
-    number(cell(model, AGENT, node, "epoch")) >= number(cell(model, OWNERSHIP, node, "epoch")).max(1)
+    let epoch = number(cell(model, AGENT, node, "epoch"));
+    let owner = mn_core::derive::pool_of(model, node).into_iter().next();
+    epoch >= number(cell(model, OWNERSHIP, node, "epoch")).max(1)
+        && owner.is_none_or(|owner| cell(model, AGENT, node, "owner") == Some(owner.as_str()))
 }
 
 impl Mover {
