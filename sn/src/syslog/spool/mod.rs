@@ -122,6 +122,11 @@ impl Spool {
         for first in &firsts {
             segments.push_back(Segment::open(folder, *first)?);
         }
+        if let Some(newest) = segments.back() {
+            // What a process that was killed had not synced is found all the same, in the page
+            // cache. It is shown from here on, so that it must be on disk.
+            newest.sync()?;
+        }
         if segments.back().is_none_or(Segment::is_damaged) {
             // What was cut off may hold lines that the management node has, so that their numbers
             // are not used again: more numbers are skipped than lines can have been there.
