@@ -4,7 +4,7 @@
 //! group's row touches its members, and an edit of a node's row touches one; each is taken out as
 //! the model was before and put in as it is after.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use imbl::{OrdMap, OrdSet};
 
 use super::Model;
 use crate::table::schema::{HOSTS, MAC, NICS, NODELIST, NODERES, SERVICENODE};
-use crate::table::{Edit, Row, TableId};
+use crate::table::{Edit, Row, TableId, dense_set};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
@@ -26,10 +26,11 @@ pub(super) struct Index {
     pub(super) service: OrdSet<NodeName>,
     macs: Pairs<MacAddr>,
     ips: Pairs<Ipv4Addr>,
-    /// Names of interfaces that are not the node's own.
-    aliases: Pairs<Arc<str>>,
+    /// Digests of names of interfaces that are not the node's own. Two names may have one digest, so
+    /// what is found is asked whether it is called so.
+    aliases: Pairs<u64>,
     /// Service nodes, with the nodes that have them in their pool.
-    pools: Pairs<Arc<str>>,
+    pools: OrdMap<Arc<str>, OrdSet<NodeName>>,
 }
 
 /// Keys with their nodes, several a key. No node is none: that is where the nodes of a key begin.
@@ -67,16 +68,30 @@ impl Part {
 impl Index {
     /// The index of a model whose tables are set.
     pub(super) fn of(model: &Model) -> Self {
-        let mut index = Self::default();
-        for (key, row) in model.tables.rows(NODELIST) {
-            index.list(key.as_str(), None, Some(row));
-        }
-        for node in &index.nodes.clone() {
-            for part in Part::ALL {
-                index.put(part, node, model);
+        let rows = model.tables.rows(NODELIST).filter(|(_, row)| row.is_live());
+        let listed: Vec<(NodeName, &Row)> =
+            rows.filter_map(|(key, row)| Some((key.as_str().parse().ok()?, row))).collect();
+        let mut groups: BTreeMap<&str, Vec<NodeName>> = BTreeMap::new();
+        let mut found = Found::default();
+        for (node, row) in &listed {
+            for group in super::split(row.cell("groups").unwrap_or_default()) {
+                groups.entry(group).or_default().push(node.clone());
             }
+            Part::ALL.into_iter().for_each(|part| found.look(part, node, model));
         }
-        index
+        let mut pools: BTreeMap<Arc<str>, Vec<NodeName>> = BTreeMap::new();
+        for (sn, node) in found.pools {
+            pools.entry(sn).or_default().push(node);
+        }
+        Self {
+            nodes: dense_set(listed.into_iter().map(|(node, _)| node).collect()),
+            groups: groups.into_iter().map(|(group, nodes)| (Arc::from(group), dense_set(nodes))).collect(),
+            service: dense_set(found.service),
+            macs: dense_set(found.macs.into_iter().map(|(key, node)| (key, Some(node))).collect()),
+            ips: dense_set(found.ips.into_iter().map(|(key, node)| (key, Some(node))).collect()),
+            aliases: dense_set(found.aliases.into_iter().map(|(key, node)| (key, Some(node))).collect()),
+            pools: pools.into_iter().map(|(sn, nodes)| (sn, dense_set(nodes))).collect(),
+        }
     }
 
     /// Follows edits. `self` is of the model as it was before; `after` has none of its own yet.
@@ -86,11 +101,16 @@ impl Index {
         }
         for part in Part::ALL {
             for node in self.affected(part, before, edits) {
+                let (mut old, mut new) = (Found::default(), Found::default());
                 if before.index.nodes.contains(&node) {
-                    self.take(part, &node, before);
+                    old.look(part, &node, before);
                 }
-                if let Some(node) = self.nodes.get(&node).cloned() {
-                    self.put(part, &node, after);
+                if let Some(node) = self.nodes.get(&node) {
+                    new.look(part, node, after);
+                }
+                if old != new {
+                    self.take(old);
+                    self.put(new);
                 }
             }
         }
@@ -109,11 +129,11 @@ impl Index {
     }
 
     pub(super) fn with_alias(&self, name: &str) -> impl Iterator<Item = &NodeName> {
-        nodes_of(&self.aliases, Arc::from(name))
+        nodes_of(&self.aliases, digest(name))
     }
 
     pub(super) fn served_by(&self, sn: &str) -> impl Iterator<Item = &NodeName> {
-        nodes_of(&self.pools, Arc::from(sn))
+        self.pools.get(sn).into_iter().flatten()
     }
 
     /// Follows one row of `nodelist`.
@@ -125,12 +145,7 @@ impl Index {
         let Some(node) = self.nodes.get(key).cloned().or_else(|| key.parse().ok()) else { return };
         let (old, new) = (groups(before), groups(after));
         for group in old.difference(&new) {
-            if let Some(members) = self.groups.get_mut(group) {
-                members.remove(&node);
-                if members.is_empty() {
-                    self.groups.remove(group);
-                }
-            }
+            forget(&mut self.groups, group, &node);
         }
         for group in new.difference(&old) {
             self.groups.entry(Arc::clone(group)).or_default().insert(node.clone());
@@ -158,50 +173,83 @@ impl Index {
         nodes
     }
 
-    fn put(&mut self, part: Part, node: &NodeName, model: &Model) {
-        let pair = || Some(node.clone());
-        match part {
-            Part::Macs => macs(model, node).for_each(|mac| {
-                self.macs.insert((mac, pair()));
-            }),
-            Part::Pools => pool(model, node, |sn| {
-                self.pools.insert((sn, pair()));
-            }),
-            Part::Service if is_service_node(model, node) => {
-                self.service.insert(node.clone());
-            }
-            Part::Service => {}
-            Part::Addresses => addresses(
-                model,
-                node,
-                |ip| drop(self.ips.insert((ip, pair()))),
-                |alias| {
-                    self.aliases.insert((alias, pair()));
-                },
-            ),
+    fn put(&mut self, found: Found) {
+        self.macs.extend(found.macs.into_iter().map(|(mac, node)| (mac, Some(node))));
+        self.ips.extend(found.ips.into_iter().map(|(ip, node)| (ip, Some(node))));
+        self.aliases.extend(found.aliases.into_iter().map(|(alias, node)| (alias, Some(node))));
+        self.service.extend(found.service);
+        for (sn, node) in found.pools {
+            self.pools.entry(sn).or_default().insert(node);
         }
     }
 
-    fn take(&mut self, part: Part, node: &NodeName, model: &Model) {
-        let pair = || Some(node.clone());
+    fn take(&mut self, found: Found) {
+        for (mac, node) in found.macs {
+            self.macs.remove(&(mac, Some(node)));
+        }
+        for (ip, node) in found.ips {
+            self.ips.remove(&(ip, Some(node)));
+        }
+        for (alias, node) in found.aliases {
+            self.aliases.remove(&(alias, Some(node)));
+        }
+        for node in found.service {
+            self.service.remove(&node);
+        }
+        for (sn, node) in found.pools {
+            forget(&mut self.pools, &sn, &node);
+        }
+    }
+}
+
+/// What the index holds of nodes.
+#[derive(Debug, Default, PartialEq)]
+struct Found {
+    macs: Vec<(MacAddr, NodeName)>,
+    ips: Vec<(Ipv4Addr, NodeName)>,
+    aliases: Vec<(u64, NodeName)>,
+    pools: Vec<(Arc<str>, NodeName)>,
+    service: Vec<NodeName>,
+}
+
+impl Found {
+    /// Adds what a part of the index holds of a node.
+    fn look(&mut self, part: Part, node: &NodeName, model: &Model) {
+        let name = node.as_str();
         match part {
-            Part::Macs => macs(model, node).for_each(|mac| {
-                self.macs.remove(&(mac, pair()));
-            }),
-            Part::Pools => pool(model, node, |sn| {
-                self.pools.remove(&(sn, pair()));
-            }),
-            Part::Service => {
-                self.service.remove(node);
+            Part::Macs => {
+                let answered = model.macs(name).into_iter().filter(|entry| !entry.noip);
+                self.macs.extend(answered.map(|entry| (entry.mac, node.clone())));
             }
-            Part::Addresses => addresses(
-                model,
-                node,
-                |ip| drop(self.ips.remove(&(ip, pair()))),
-                |alias| {
-                    self.aliases.remove(&(alias, pair()));
-                },
-            ),
+            Part::Pools => {
+                let named = model.cell(NODERES, name, "servicenode").unwrap_or_default();
+                self.pools.extend(super::split(&named).map(|sn| (Arc::from(sn), node.clone())));
+            }
+            Part::Service => self.service.extend(is_service_node(model, node).then(|| node.clone())),
+            Part::Addresses => {
+                for address in model.addresses(name) {
+                    self.ips.push((address.ip, node.clone()));
+                    let names = std::iter::once(&address.name).chain(&address.aliases);
+                    let others = names.filter(|other| *other != name);
+                    self.aliases.extend(others.map(|other| (digest(other), node.clone())));
+                }
+            }
+        }
+    }
+}
+
+/// A short stand-in for a name, the same on every machine.
+fn digest(name: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(name.as_bytes()).as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// Takes a node out of a set, and an empty set out of its map.
+fn forget(sets: &mut OrdMap<Arc<str>, OrdSet<NodeName>>, key: &Arc<str>, node: &NodeName) {
+    if let Some(nodes) = sets.get_mut(key) {
+        nodes.remove(node);
+        if nodes.is_empty() {
+            sets.remove(key);
         }
     }
 }
@@ -213,25 +261,6 @@ fn changes_inheritance(edit: &Edit) -> bool {
         row.map(|row| row.cell("groups").unwrap_or_default().to_owned())
     };
     of(&edit.before) != of(&edit.after)
-}
-
-/// The hardware addresses for which a node is answered.
-fn macs(model: &Model, node: &NodeName) -> impl Iterator<Item = MacAddr> {
-    model.macs(node.as_str()).into_iter().filter(|entry| !entry.noip).map(|entry| entry.mac)
-}
-
-fn pool(model: &Model, node: &NodeName, mut put: impl FnMut(Arc<str>)) {
-    let named = model.cell(NODERES, node.as_str(), "servicenode").unwrap_or_default();
-    super::split(&named).for_each(|sn| put(sn.into()));
-}
-
-fn addresses(model: &Model, node: &NodeName, mut ip: impl FnMut(Ipv4Addr), mut alias: impl FnMut(Arc<str>)) {
-    for address in model.addresses(node.as_str()) {
-        ip(address.ip);
-        for name in std::iter::once(&address.name).chain(&address.aliases).filter(|n| *n != node.as_str()) {
-            alias(name.as_str().into());
-        }
-    }
 }
 
 fn is_service_node(model: &Model, node: &NodeName) -> bool {

@@ -45,7 +45,8 @@ pub struct Model {
 
 impl Model {
     /// The model of these tables.
-    pub fn new(tables: Tables, revision: Revision) -> Self {
+    pub fn new(mut tables: Tables, revision: Revision) -> Self {
+        tables.compact();
         let mut model =
             Self { tables, revision, index: Index::default(), networks: Arc::new([]), joined: Arc::new([]) };
         model.refresh_site();
@@ -200,7 +201,10 @@ impl Model {
 
     /// The names and addresses of a node: its own first, then those of its other interfaces.
     pub fn addresses(&self, node: &str) -> Vec<Address> {
-        let cell = |table, column| self.cell(table, node, column).unwrap_or_default();
+        let is_used = |table| self.tables.count(table) > 0;
+        let cell = |table, column| {
+            if is_used(table) { self.cell(table, node, column).unwrap_or_default() } else { Value::default() }
+        };
         let nics = address::Nics {
             ips: &cell(NICS, "nicips"),
             suffixes: &cell(NICS, "nichostnamesuffixes"),

@@ -113,18 +113,20 @@ impl Model {
         column: &str,
         from: &mut dyn FnMut(Origin<'a>),
     ) -> Option<Value<'a>> {
-        let own = self.row_cell(table, node, column);
-        if !table.table().is_inherited() {
+        let schema = table.table();
+        let single = schema.key.len() == 1;
+        let own = self.row_cell(table, single, node, column);
+        if !schema.is_inherited() {
             from(Origin::Node);
             return own.map(Cow::Borrowed);
         }
         if let Some((_, between)) = self.joined.iter().find(|(name, _)| name.as_ref() == column) {
-            return self.all_joined(table, node, column, between, from);
+            return self.all_joined((table, single), node, column, between, from);
         }
         let mut sum: Option<Value<'a>> = None;
         let inherited = self
             .groups_of(node)
-            .filter_map(|group| Some((Origin::Group(group), self.row_cell(table, group, column)?)));
+            .filter_map(|group| Some((Origin::Group(group), self.row_cell(table, single, group, column)?)));
         for (origin, value) in own.map(|value| (Origin::Node, value)).into_iter().chain(inherited) {
             from(origin);
             let (value, goes_on) = match value.strip_suffix(GOES_ON) {
@@ -145,16 +147,16 @@ impl Model {
     /// The values of a node and all its groups, the parts of each once, the node's first.
     fn all_joined<'a>(
         &'a self,
-        table: TableId,
+        (table, single): (TableId, bool),
         node: &str,
         column: &str,
         between: &str,
         from: &mut dyn FnMut(Origin<'a>),
     ) -> Option<Value<'a>> {
-        let own = self.row_cell(table, node, column).map(|value| (Origin::Node, value));
+        let own = self.row_cell(table, single, node, column).map(|value| (Origin::Node, value));
         let inherited = self
             .groups_of(node)
-            .filter_map(|group| Some((Origin::Group(group), self.row_cell(table, group, column)?)));
+            .filter_map(|group| Some((Origin::Group(group), self.row_cell(table, single, group, column)?)));
         let mut values =
             own.into_iter().chain(inherited).inspect(|(origin, _)| from(*origin)).map(|(_, v)| v);
         let first = values.next()?;
@@ -174,9 +176,10 @@ impl Model {
         Some(Cow::Owned(parts.join(between)))
     }
 
-    /// A column of the first live row of a node or group.
-    fn row_cell<'a>(&'a self, table: TableId, name: &str, column: &str) -> Option<&'a str> {
-        if table.table().key.len() == 1 {
+    /// A column of the first live row of a node or group, which is the only one where the key of the
+    /// table is a single column.
+    fn row_cell<'a>(&'a self, table: TableId, single: bool, name: &str, column: &str) -> Option<&'a str> {
+        if single {
             return self.tables().row(table, name).filter(|row| row.is_live())?.cell(column);
         }
         let mut rows = self.tables().rows_under(table, name).map(|(_, row)| row);

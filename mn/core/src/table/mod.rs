@@ -17,7 +17,7 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 pub use self::attribute::Attribute;
@@ -159,6 +159,15 @@ impl Tables {
         }
     }
 
+    /// Lays all rows out anew in as little memory as they need, after they were loaded in order.
+    pub fn compact(&mut self) {
+        let tables: Vec<TableId> = self.ids().collect();
+        for table in tables {
+            let rows = self.rows(table).map(|(key, row)| (self.shared(key.clone()), row.clone())).collect();
+            self.tables.insert(table, dense_map(rows));
+        }
+    }
+
     /// The same key, in the memory of a table that has it already: a node is in some seven tables,
     /// and its name need be kept once.
     fn shared(&self, key: RowKey) -> RowKey {
@@ -167,6 +176,39 @@ impl Tables {
             .find_map(|table| self.tables.get(&table)?.get_key_value(&key));
         known.map_or(key, |(known, _)| known.clone())
     }
+}
+
+/// A map of sorted entries with full leaves. Put in one after the other, each would be split in
+/// halves that are never filled; so every second entry is put in first, and the others fill up.
+pub(crate) fn dense_map<K: Ord + Clone, V: Clone>(sorted: Vec<(K, V)>) -> OrdMap<K, V> {
+    let mut map = OrdMap::new();
+    let mut left = Vec::with_capacity(sorted.len() / 2);
+    for (at, entry) in sorted.into_iter().enumerate() {
+        if at % 2 == 0 {
+            map.insert(entry.0, entry.1);
+        } else {
+            left.push(entry);
+        }
+    }
+    map.extend(left);
+    map
+}
+
+/// A set of values with full leaves, as [`dense_map`].
+pub(crate) fn dense_set<T: Ord + Clone>(mut values: Vec<T>) -> OrdSet<T> {
+    values.sort_unstable();
+    values.dedup();
+    let mut set = OrdSet::new();
+    let mut left = Vec::with_capacity(values.len() / 2);
+    for (at, value) in values.into_iter().enumerate() {
+        if at % 2 == 0 {
+            set.insert(value);
+        } else {
+            left.push(value);
+        }
+    }
+    set.extend(left);
+    set
 }
 
 impl Row {
@@ -191,6 +233,15 @@ mod tests {
         assert_eq!((tables.row(schema::MAC, "n1"), before.row(schema::MAC, "n1")), (Some(&row), None));
         tables.apply(&edit.inverse());
         assert_eq!((tables.row(schema::MAC, "n1"), tables.count(schema::MAC)), (None, 0));
+    }
+
+    #[test]
+    fn a_dense_layout_holds_the_same() {
+        for size in [0, 1, 2, 3, 100, 1001] {
+            let values: Vec<usize> = (0..size).collect();
+            assert!(dense_set(values.clone()).iter().eq(&values));
+            assert!(dense_map(values.iter().map(|v| (*v, ())).collect()).keys().eq(&values));
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod sprintf;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use regex::{Captures, Regex, RegexBuilder};
 
@@ -210,9 +211,10 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
 
 /// A compiled pattern, kept because one row of a group is read for each of its nodes. None where
 /// it is no pattern.
-fn kept(pattern: &str) -> Option<Regex> {
+fn kept(pattern: &str) -> Option<Rc<Regex>> {
     thread_local! {
-        static PATTERNS: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
+        // Counted, as a clone of an expression starts without the memory that makes it quick.
+        static PATTERNS: RefCell<HashMap<String, Option<Rc<Regex>>>> = RefCell::default();
     }
     PATTERNS.with_borrow_mut(|patterns| {
         if let Some(known) = patterns.get(pattern) {
@@ -221,7 +223,7 @@ fn kept(pattern: &str) -> Option<Regex> {
         if patterns.len() >= KEPT {
             patterns.clear();
         }
-        let regex = compile(pattern).ok();
+        let regex = compile(pattern).ok().map(Rc::new);
         patterns.insert(pattern.to_owned(), regex.clone());
         regex
     })
