@@ -22,7 +22,9 @@ fuzz_target!(|packets: Vec<(u32, bool, &[u8])>| {
     for (later, broadcast, bytes) in packets {
         now += u64::from(later);
         let to = if broadcast { [255; 4].into() } else { fuzz::SERVER };
-        machine.handle(now, Event::Packet(Packet { bytes, to, interface: 2 }), &mut actions);
+        for bytes in [bytes, &fuzz::dhcp_request(bytes)] {
+            machine.handle(now, Event::Packet(Packet { bytes, to, interface: 2 }), &mut actions);
+        }
     }
     for action in actions {
         if let Action::Send(datagram) = action {

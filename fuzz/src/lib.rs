@@ -30,6 +30,19 @@ pub fn slice() -> Slice {
     slice
 }
 
+/// A DHCP request with a header that is right (RFC 2131 §2) and options that are anything. Its
+/// first byte says whose it is: the node's when even, else a stranger's.
+pub fn dhcp_request(bytes: &[u8]) -> Vec<u8> {
+    let (&first, options) = bytes.split_first().unwrap_or((&0, &[]));
+    let mac = if first % 2 == 0 { MAC } else { MacAddr::new([2, 0, 0, 0, 0, first]) };
+    let mut request = vec![0; 236];
+    request[..3].copy_from_slice(&[1, 1, 6]);
+    request[28..34].copy_from_slice(&mac.bytes());
+    request.extend_from_slice(&[99, 130, 83, 99]);
+    request.extend_from_slice(options);
+    request
+}
+
 fn services() -> Entry {
     Entry::Services(Services {
         sn: "sn1".parse().expect("a name"),
