@@ -4,7 +4,7 @@
 //! a node of another service node on the same wire, about which this slice says nothing. So a
 //! stranger's first DHCPDISCOVER is only remembered: by the time it asks again, its owner has
 //! answered and it has gone there; and a stranger that was heard to choose another server is left
-//! to that one. A client that has a lease here already is answered at once.
+//! to that one. What it asks this server by name, or about its own lease, is answered at once.
 //!
 //! **Invariant**: nothing is refused (NAK) to a stranger that did not name this server or one of
 //! its leases.
@@ -43,10 +43,12 @@ struct Heard {
 impl Acquaintances {
     /// Whether the stranger's DHCPDISCOVER is to be answered. It is noted.
     fn may_be_answered(&mut self, mac: MacAddr, now: u64) -> bool {
-        match self.heard.get(&mac) {
-            Some(heard) if heard.chose_another => now >= heard.at.saturating_add(LEFT_ALONE_SECONDS),
+        // The wall clock may have been set back: what was heard in the future is forgotten.
+        let heard = self.heard.get(&mac).filter(|heard| heard.at <= now);
+        match heard.map(|heard| (now - heard.at, heard.chose_another)) {
+            Some((ago, true)) if ago < LEFT_ALONE_SECONDS => false,
             // At least one second: firmware repeats itself within milliseconds at times.
-            Some(heard) if now <= heard.at.saturating_add(REMEMBERED_SECONDS) => now > heard.at,
+            Some((ago, false)) if ago <= REMEMBERED_SECONDS => ago > 0,
             _ => {
                 self.note(mac, Heard { at: now, chose_another: false });
                 false
@@ -111,8 +113,8 @@ impl Desk<'_> {
         subnet: &Subnet,
     ) -> Result<Verdict, Silence> {
         let (mac, now) = (request.mac, self.now);
-        let at_home = self.leases.of(mac).is_some_and(|lease| lease.hold == Hold::Leased);
-        if !at_home && !self.acquaintances.may_be_answered(mac, now) {
+        // Even one with a lease here: it may have become another service node's node since.
+        if !self.acquaintances.may_be_answered(mac, now) {
             return Err(Silence::Stranger);
         }
         let usable = |ip| self.may_be_used(subnet, place, ip);

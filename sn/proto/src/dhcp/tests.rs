@@ -457,12 +457,17 @@ fn a_stranger_that_asks_again_gets_an_address_that_is_no_nodes() {
     let ack = ask(MessageType::Request, STRANGER).chosen(SERVER).requested(ip).to(&mut machine);
     ack.is(MessageType::Ack, ip);
     assert!(ack.kept);
-    // It is known from then on, and keeps its address.
-    let later = Ask { now: 9000, ..ask(MessageType::Discover, STRANGER) };
-    later.to(&mut machine).is(MessageType::Offer, ip);
+    // It keeps its address, and renews it at once.
+    assert_eq!(offered(&mut machine, STRANGER, 9000), Some(ip));
+    let renews = Ask { to: SERVER, now: 9010, ..ask(MessageType::Request, STRANGER).ciaddr(ip) };
+    assert!(renews.to(&mut machine).kept);
     // Two addresses are for strangers; the node's own between them is not.
-    assert!(offered(&mut machine, MacAddr::new([2, 0, 0, 0, 0, 1]), 1100).is_some());
-    assert_eq!(offered(&mut machine, MacAddr::new([2, 0, 0, 0, 0, 2]), 1100), None);
+    assert!(offered(&mut machine, MacAddr::new([2, 0, 0, 0, 0, 1]), 9100).is_some());
+    assert_eq!(offered(&mut machine, MacAddr::new([2, 0, 0, 0, 0, 2]), 9100), None);
+}
+
+fn ask_at(machine: &mut Machine, now: u64) -> Outcome {
+    Ask { now, ..ask(MessageType::Discover, STRANGER) }.to(machine)
 }
 
 #[test]
@@ -472,6 +477,12 @@ fn a_stranger_that_goes_elsewhere_is_left_alone() {
     let elsewhere = ask(MessageType::Request, STRANGER).requested([10, 0, 0, 50]).chosen([10, 0, 0, 2]);
     elsewhere.to(&mut machine).is_silent(Silence::OtherServer);
     assert_eq!(offered(&mut machine, STRANGER, 1010), None);
+    // Much later it is a stranger like any other, and has to ask twice again.
+    ask_at(&mut machine, 5000).is_silent(Silence::Stranger);
+    assert!(ask_at(&mut machine, 5004).answer.is_some());
+    // The clock was set back: nothing is held against it.
+    ask_at(&mut machine, 100).is_silent(Silence::Stranger);
+    assert!(ask_at(&mut machine, 104).answer.is_some());
     // The node of another service node renews, and hears no refusal.
     let renews = Ask { to: SERVER, ..ask(MessageType::Request, STRANGER).ciaddr([10, 0, 0, 50]) };
     renews.to(&mut machine).is_silent(Silence::Stranger);
