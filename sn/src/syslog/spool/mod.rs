@@ -167,8 +167,12 @@ impl Spool {
             (newest.file(), newest.path().to_owned(), newest.last())
         };
         // Not under the lock: a slow disk must not hold up the reader.
-        file.sync_data().map_err(|source| SpoolError::Segment { path, source })?;
+        let outcome = file.sync_data().map_err(|source| SpoolError::Segment { path, source });
         let mut queue = self.queue();
+        if outcome.is_err() {
+            queue.newest()?.distrust();
+            return outcome;
+        }
         queue.synced = queue.synced.max(last);
         drop(queue);
         self.grown.notify_one();

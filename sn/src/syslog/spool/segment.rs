@@ -56,6 +56,8 @@ pub(super) struct Segment {
     bytes: u64,
     /// How much was found after that when the file was opened.
     damaged: u64,
+    /// Whether a sync of it has failed.
+    distrusted: bool,
 }
 
 /// Lines that are being collected for a reader.
@@ -106,7 +108,15 @@ impl Segment {
         };
         let file = made().map_err(|source| SpoolError::Segment { path: path.clone(), source })?;
         let bytes = MARK.len() as u64;
-        Ok(Self { path, file: Arc::new(file), first, last: first.saturating_sub(1), bytes, damaged: 0 })
+        Ok(Self {
+            path,
+            file: Arc::new(file),
+            first,
+            last: first.saturating_sub(1),
+            bytes,
+            damaged: 0,
+            distrusted: false,
+        })
     }
 
     /// Opens the segment that begins with line `first`, and finds where its sound part ends.
@@ -116,8 +126,15 @@ impl Segment {
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(fail)?;
         let length = file.metadata().map_err(fail)?.len();
         let last = first.saturating_sub(1);
-        let mut segment =
-            Self { path: path.clone(), file: Arc::new(file), first, last, bytes: 0, damaged: 0 };
+        let mut segment = Self {
+            path: path.clone(),
+            file: Arc::new(file),
+            first,
+            last,
+            bytes: 0,
+            damaged: 0,
+            distrusted: false,
+        };
         let mut mark = [0; MARK.len()];
         if segment.file.read_exact_at(&mut mark, 0).is_ok() {
             if mark == *MARK {
@@ -179,7 +196,13 @@ impl Segment {
 
     /// Whether a line is to go into the next segment.
     pub(super) const fn is_full(&self, limit: u64, line: u64) -> bool {
-        self.last >= self.first && self.bytes + line > most(limit)
+        self.last >= self.first && (self.distrusted || self.bytes + line > most(limit))
+    }
+
+    /// Takes no more lines: a sync has failed, and the kernel reports that once only (fsync(2)), so
+    /// that a later success says nothing. The next segment's numbers are safe all the same.
+    pub(super) const fn distrust(&mut self) {
+        self.distrusted = true;
     }
 
     /// Writes a line behind the others.
