@@ -328,7 +328,10 @@ mod tests {
         LogFiles::open(dir.path()).unwrap().store(vec![batch("sn1", 7, 1, &[("n1", "a")])]).unwrap();
         std::fs::write(dir.path().join(".state"), [0xff; 3]).unwrap();
         std::fs::write(dir.path().join(".intent"), [0xff; 3]).unwrap();
-        LogFiles::open(dir.path()).unwrap().store(vec![batch("sn1", 7, 2, &[("n1", "a"), ("n1", "b")])]).unwrap();
+        LogFiles::open(dir.path())
+            .unwrap()
+            .store(vec![batch("sn1", 7, 2, &[("n1", "a"), ("n1", "b")])])
+            .unwrap();
         assert_eq!(text(dir.path(), "n1"), "a\na\nb\n");
         LogFiles::open(dir.path()).unwrap();
         assert_eq!(text(dir.path(), "n1"), "a\na\nb\n");

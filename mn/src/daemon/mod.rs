@@ -173,6 +173,7 @@ pub async fn run(
     let identity = authority.own_identity().map_err(ServeError::Authority)?;
     let (book, writer, numbers) =
         book::open(&store_dir(dir), token::companions).map_err(ServeError::Store)?;
+    info!(revision = %book.read().revision(), nodes = book.read().node_count(), "store opened and verified");
     let (logs, log_keeper) = logs::open(&dir.join("log")).map_err(ServeError::Logs)?;
     let (content, scanner) = content::new(tree_dir(dir), book.clone());
     let (hub, delivery) = Hub::new(book.clone(), Arc::clone(&authority), &numbers.generations);

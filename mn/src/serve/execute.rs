@@ -98,7 +98,11 @@ fn note(lines: &[Line], status: u8) -> String {
 /// Waits until the service nodes that a change touches have applied it, and says which have not.
 async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
     let delivery = &ground.site.delivery;
-    let touched = delivery.touched_since(revision).await;
+    let Ok(touched) = tokio::time::timeout(limit, delivery.touched_since(revision)).await else {
+        let text = format!("{}: the change is stored; its slices are still being made", ground.command());
+        let _ = ground.replies.err(text).await;
+        return;
+    };
     for (sn, why) in delivery.wait_all(touched, revision, limit).await {
         let text = format!("{}: {sn} has not applied this yet: {why}", ground.command());
         if ground.replies.err(text).await.is_err() {

@@ -21,7 +21,7 @@ use mn_core::model::Model;
 use mn_core::table::Edit;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use super::{Commit, Cursor, History, Issued, Loaded, Store, StoreError};
 
@@ -276,18 +276,27 @@ impl Writer {
 
     /// Commits one request and what has queued up behind it.
     fn turn(&mut self, first: Request) -> Result<(), StoreError> {
+        let started = runtime::clock::now();
         let mut group = Group::on(self.model.load().as_ref().clone());
         group.take(first, self.companions);
         while group.edits < GROUP_EDITS && group.requests < QUEUE {
             let Ok(request) = self.requests.try_recv() else { break };
             group.take(request, self.companions);
         }
+        let planned = runtime::clock::now();
         self.store.commit(&group.commits)?;
         if !group.generations.is_empty() {
             self.store.issue(&group.generations)?;
         }
         if !group.commits.is_empty() {
             let revision = group.model.revision();
+            debug!(
+                %revision,
+                edits = group.edits,
+                plan_ms = planned.since(started).as_millis(),
+                elapsed_ms = runtime::clock::now().since(started).as_millis(),
+                "group committed"
+            );
             self.model.store(Arc::new(group.model));
             self.revisions.send_replace(revision);
         }
