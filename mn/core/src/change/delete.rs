@@ -9,7 +9,7 @@ use super::verify::{self, Part};
 use super::{Context, Draft, Outcome, Rmdef, Talk};
 use crate::model::Model;
 use crate::query::object;
-use crate::table::attribute::{self, ObjectType};
+use crate::table::attribute::{self, ObjectType, Selector};
 use crate::table::{RowKey, TableId, schema};
 
 /// Plans `rmdef`.
@@ -97,9 +97,15 @@ pub(super) fn rows_of(model: &Model, kind: &'static ObjectType, name: &str) -> B
         found.extend(tables.rows(schema::SITE).map(|(key, _)| (schema::SITE, key.clone())));
         return found;
     }
-    for attribute in &kind.attributes {
-        let rows = object::rows(model, attribute, name);
-        found.extend(rows.into_iter().map(|(key, _)| (attribute.table, key.clone())));
+    // Many attributes are of one row: each row is looked for once.
+    let mut looked: Vec<(TableId, &[(&str, Selector)])> = Vec::new();
+    for attribute in kind.attributes.iter().filter(|attribute| tables.count(attribute.table) > 0) {
+        let place = (attribute.table, attribute.row.as_slice());
+        if !looked.contains(&place) {
+            looked.push(place);
+            let rows = object::rows(model, attribute, name);
+            found.extend(rows.into_iter().map(|(key, _)| (attribute.table, key.clone())));
+        }
     }
     if matches!(kind.name, "node" | "group") {
         for table in tables.ids().filter(|table| table.table().key.first() == Some(&"node")) {

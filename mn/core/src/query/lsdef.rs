@@ -93,7 +93,7 @@ impl<'a> Listing<'a> {
         }
         let mut was_hidden = false;
         for kind in self.kinds.clone() {
-            let reader = Reader::new(self.model, kind);
+            let reader = Reader::new(self.model, kind, self.args.attributes.as_deref());
             let Some(names) = self.names(kind, context, out) else { return 1 };
             for name in &names {
                 if self.is_hidden(kind, name) {

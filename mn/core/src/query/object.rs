@@ -32,17 +32,29 @@ pub(crate) struct Reader<'a> {
     kind: &'static ObjectType,
     /// The attributes of which a value may exist at all, by name.
     attributes: Vec<&'static Attribute>,
+    /// Their tables, each once.
+    tables: Vec<TableId>,
 }
 
 impl<'a> Reader<'a> {
-    /// Looks which tables have rows, so that an object costs only what the site uses.
-    pub(crate) fn new(model: &'a Model, kind: &'static ObjectType) -> Self {
+    /// Looks which tables have rows, so that an object costs only what the site uses. With `only`,
+    /// other attributes are not read.
+    pub(crate) fn new(model: &'a Model, kind: &'static ObjectType, only: Option<&[String]>) -> Self {
         let is_used = |attribute: &&Attribute| model.tables().count(attribute.table) > 0;
-        let is_shown = |attribute: &&Attribute| attribute.name != kind.key;
-        let mut attributes: Vec<_> = kind.attributes.iter().filter(is_used).filter(is_shown).collect();
+        let is_wanted = |attribute: &&Attribute| {
+            let base = |name: &str| {
+                split_nic(name).map_or(name == attribute.name, |(base, _)| base == attribute.name)
+            };
+            attribute.name != kind.key
+                && only.is_none_or(|only| only.iter().any(|name| base(name) || name == attribute.name))
+        };
+        let mut attributes: Vec<_> = kind.attributes.iter().filter(is_used).filter(is_wanted).collect();
         // Stable: of one name, the conditions stay in the registry's order.
         attributes.sort_by_key(|attribute| attribute.name);
-        Self { model, kind, attributes }
+        let mut tables: Vec<TableId> = attributes.iter().map(|attribute| attribute.table).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        Self { model, kind, attributes, tables }
     }
 
     /// All set attributes of an object, by name.
@@ -54,10 +66,30 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The rows of nodes' tables that may say something of a node: its own and its groups'.
+    fn rows_of_node(&self, name: &str) -> Vec<(TableId, Vec<&'a Row>)> {
+        let names: Vec<&str> = std::iter::once(name).chain(self.model.groups_of(name)).collect();
+        let rows =
+            |table| names.iter().filter_map(move |name| self.model.tables().row(table, name)).collect();
+        self.tables.iter().map(|table| (*table, rows(*table))).collect()
+    }
+
     fn read_columns(&self, name: &str) -> Vec<Shown<'a>> {
+        // A node has a value for few of the columns there are: those that no row of it or its
+        // groups sets are passed over before anything dearer is asked.
+        let rows = if self.kind.name == "node" { self.rows_of_node(name) } else { Vec::new() };
+        let is_silent = |attribute: &Attribute| {
+            is_cell(attribute)
+                && rows
+                    .binary_search_by_key(&attribute.table, |(table, _)| *table)
+                    .ok()
+                    .and_then(|at| rows.get(at))
+                    .is_none_or(|(_, rows)| rows.iter().all(|row| row.cell(attribute.column).is_none()))
+        };
         let mut shown: Vec<Shown<'a>> = Vec::new();
         for attribute in &self.attributes {
-            if shown.last().is_some_and(|last| last.name == attribute.name)
+            if is_silent(attribute)
+                || shown.last().is_some_and(|last| last.name == attribute.name)
                 || !is_met(self.model, attribute, name)
             {
                 continue;
@@ -193,15 +225,20 @@ pub(crate) fn is_met(model: &Model, attribute: &Attribute, object: &str) -> bool
 
 /// What a column holds for an object, conditions aside.
 pub(crate) fn column(model: &Model, attribute: &Attribute, object: &str) -> Option<String> {
-    let schema = attribute.table.table();
-    let is_by_name = matches!(attribute.row.as_slice(), [("node", Selector::Name)]);
-    if attribute.object == "node" && is_by_name && schema.is_inherited() && schema.key.len() == 1 {
+    if is_cell(attribute) {
         return model.cell(attribute.table, object, attribute.column).map(|value| value.to_string());
     }
     let rows = rows(model, attribute, object);
     let mut values: Vec<&str> = rows.iter().filter_map(|(_, row)| row.cell(attribute.column)).collect();
     values.dedup();
     (!values.is_empty()).then(|| values.join(","))
+}
+
+/// Whether an attribute is one cell of a table of nodes, which a node may inherit.
+fn is_cell(attribute: &Attribute) -> bool {
+    let schema = attribute.table.table();
+    let is_by_name = matches!(attribute.row.as_slice(), [("node", Selector::Name)]);
+    attribute.object == "node" && is_by_name && schema.is_inherited() && schema.key.len() == 1
 }
 
 /// The live rows of an attribute's table that belong to an object.
