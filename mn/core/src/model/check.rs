@@ -52,6 +52,7 @@ pub fn change(before: &Model, after: &Model, edits: &[Edit]) -> Findings {
     for edit in edits {
         if let Some(row) = &edit.after {
             changed_row(edit.table, edit.before.as_ref(), row, &mut findings);
+            check_paths(after, edit, row, &mut findings);
         }
     }
     for node in touched(before, after, edits, &[MAC, NODELIST]) {
@@ -114,6 +115,23 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
     }
 }
 
+/// A path such as `/tftpboot/xcat/` has the shape of `/PATTERN/TEXT/`, and becomes the name of the
+/// node that it does not match.
+fn check_paths(after: &Model, edit: &Edit, row: &Row, findings: &mut Findings) {
+    let Some(owner) = edit.key.parts().next().filter(|_| edit.table.table().is_inherited()) else { return };
+    let node = after.node(owner).or_else(|| after.index.members(owner).next());
+    let Some(node) = node.map(NodeName::as_str) else { return };
+    for (column, value) in row.cells().filter(|(_, value)| value.starts_with('/')) {
+        if template::is_template(value) && template::value(value, node) == node {
+            findings.warn(
+                Refusal::new(format!("{column}={value} is read as a pattern, and gives {node}"))
+                    .about(owner)
+                    .attempt("write a path without the slash at its end"),
+            );
+        }
+    }
+}
+
 fn check_network(row: &Row, before: Option<&Row>, findings: &mut Findings) {
     let name = row.cell("netname").unwrap_or_default();
     if let Some(why) = network::missing(row) {
@@ -139,6 +157,14 @@ fn check_network(row: &Row, before: Option<&Row>, findings: &mut Findings) {
 fn check_macs(after: &Model, node: &NodeName, findings: &mut Findings) {
     let Some(text) = after.cell(MAC, node.as_str(), "mac") else { return };
     for part in mac::unreadable(&text) {
+        if mac::is_longer(part) {
+            findings.warn(
+                Refusal::new(format!("{part:?} is longer than an Ethernet address"))
+                    .about(node)
+                    .because("it is kept and never answered"),
+            );
+            continue;
+        }
         findings.refuse(
             Refusal::new(format!("{part:?} is not a hardware address"))
                 .about(node)

@@ -29,6 +29,13 @@ pub fn unreadable(text: &str) -> impl Iterator<Item = &str> {
     parts(text).filter_map(Result::err)
 }
 
+/// Whether a part that cannot be read is a longer hardware address, such as InfiniBand's of 20 bytes.
+pub fn is_longer(part: &str) -> bool {
+    let mac = part.split('!').next().unwrap_or_default().trim();
+    let bytes = || mac.split(':');
+    bytes().count() > 6 && bytes().all(|byte| byte.len() == 2 && byte.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 fn parts(text: &str) -> impl Iterator<Item = Result<MacEntry, &str>> {
     text.split('|').map(str::trim).filter(|part| !part.is_empty()).map(|part| {
         let (mac, host) = part.split_once('!').map_or((part, None), |(mac, host)| (mac, Some(host.trim())));

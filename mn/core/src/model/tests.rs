@@ -243,6 +243,17 @@ fn what_cannot_be_read_is_refused_when_it_is_written() {
     assert!(refused("hosts node=n1 ip=|n(|x|").starts_with("n1: ip=|n(|x| is not a template"));
 }
 
+#[test]
+fn what_is_odd_is_kept_with_a_warning() {
+    let warned = |change| findings(&["nodelist node=n1"], &[change]);
+    let (refused, warnings) = warned("noderes node=n1 tftpdir=/tftpboot/xcat/");
+    assert_eq!(refused, [""; 0]);
+    assert_eq!(warnings, ["n1: tftpdir=/tftpboot/xcat/ is read as a pattern, and gives n1"]);
+    assert_eq!(warned("noderes node=n1 tftpdir=/tftpboot").1, [""; 0]);
+    let (refused, warnings) = warned("mac node=n1 mac=80:00:00:48:fe:80:00:00:01!*NOIP*");
+    assert_eq!((refused.len(), warnings.len()), (0, 1));
+}
+
 /// Small edits of the tables that indexes are made of, over few names, so that they meet.
 fn an_edit() -> impl Strategy<Value = (TableId, RowKey, Option<Row>)> {
     let name = prop::sample::select(vec!["n1", "n2", "n3", "g1", "g2"]);
