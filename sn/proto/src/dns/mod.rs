@@ -6,7 +6,7 @@
 //! owner. What is in none of its zones is forwarded for clients on its own networks.
 //!
 //! - [`View`] is the slice as answers that are encoded already, in one hash map by name.
-//! - [`answer`] is a packet in and a [`Verdict`] out: bytes to send, a question to forward, or
+//! - [`answer()`] is a packet in and a [`Verdict`] out: bytes to send, a question to forward, or
 //!   silence. It has no memory.
 //!
 //! Deliberately absent: zone transfer and update (the slice is the only way in), DNSSEC, and
