@@ -1,7 +1,7 @@
 //! Runs DNS: one loop for UDP, bounded connections for TCP, a resolver for what is not ours.
 //!
 //! `sn_proto::dns::answer` decides. What it answers is sent as it is; what it says to forward goes
-//! through [`forward::Forwarder`], a `hickory-server` handler around a `hickory-resolver`.
+//! through `forward::Forwarder`, a `hickory-server` handler around a `hickory-resolver`.
 //!
 //! hickory's own `Server` is not used for its loops: its UDP loop costs a task and a channel for
 //! every packet, answers from the wrong address when bound to all of them, and its TCP loop has no
