@@ -1,5 +1,5 @@
 //! The words every room of Drover shares: names and numbers ([`id`]), what a service node
-//! holds ([`slice`]), the messages on the wire ([`wire`]) and the one shape in which a
+//! holds ([`mod@slice`]), the messages on the wire ([`wire`]) and the one shape in which a
 //! refusal is shown to a person ([`report`]).
 //!
 //! **Invariant**: this crate is pure. It names no runtime, socket, file, clock or random source,

@@ -1,8 +1,8 @@
 //! Carries out what the core decides: one loop over what happens, with tasks for links, for the
 //! node and for scripts.
 //!
-//! **Bounds**: [`TASKS`] tasks; [`NOTES`] events wait for the core, and who has more to say waits;
-//! [`OUTGOING`] messages wait on a link, and one that does not take them is closed.
+//! **Bounds**: `TASKS` tasks; `NOTES` events wait for the core, and who has more to say waits;
+//! `OUTGOING` messages wait on a link, and one that does not take them is closed.
 
 mod work;
 

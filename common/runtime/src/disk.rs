@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 
 /// Puts `bytes` at `path` with these permission bits: a temporary file beside it, synced, renamed
-/// over it, and the folder synced.
+/// over it, and the folder synced. One writer a path at a time: two would share the temporary file.
 ///
 /// # Errors
 /// What the system said; the file at `path` is then as it was.

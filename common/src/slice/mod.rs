@@ -35,7 +35,7 @@ pub const MAX_ENTRY: usize = 64 * 1024;
 pub struct Encoded {
     /// Where it stands in the slice.
     pub key: Key,
-    /// A `postcard` of [`entry::Versioned`], at most [`MAX_ENTRY`] bytes.
+    /// A `postcard` of the versioned entry, at most [`MAX_ENTRY`] bytes.
     pub bytes: Arc<[u8]>,
 }
 

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use self::member::certified;
 use common::id::{Digest, Epoch};
+use common::slice::JoinSecret;
 use common::slice::{PoolMember, Script};
 use common::wire::Opening;
 use common::wire::agent::{Desired, ToAgent};
 use common::wire::content::Fetched;
-use common::wire::join::Kind;
+use common::wire::join::{JoinAnswer, Kind};
 use common::wire::work::{Run, RunAnswer, SyncFile, Work};
 use runtime::link::authority::Authority;
 use runtime::link::endpoint::{Arrived, Listener};
@@ -24,8 +25,6 @@ use crate::apply::root::Root;
 /// Members' identities, made as a real join makes them: over a link.
 mod member {
     use super::*;
-    use common::slice::JoinSecret;
-    use common::wire::join::JoinAnswer;
 
     pub(super) async fn certified(authority: &Authority, kind: Kind, name: &str) -> Identity {
         let mn = authority.own_identity().unwrap();
@@ -356,6 +355,48 @@ async fn a_run_brings_files_and_runs_scripts_and_says_what_became_of_each() {
     assert!(!outcomes["script lost"].is_ok());
     assert_eq!(Digest::of(&std::fs::read(pool.file("opt/large")).unwrap()), Digest::of(&large));
     agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_is_refused_for_good_joins_again_with_its_token() {
+    let pool = Pool::new(vec![]).await;
+    let address = SocketAddr::new(Pool::address(1).into(), pool.port);
+    let listener = Listener::bind(address, &pool.identities[&1]).unwrap();
+    let token = Token {
+        kind: Kind::Agent,
+        name: "n1".parse().unwrap(),
+        addresses: vec![address],
+        authority: pool.authority.fingerprint(),
+        secret: JoinSecret([1; 16]),
+    };
+    let state = State::open(&pool.dir.path().join("agent")).unwrap();
+    let host = Host::new(Root::open(&pool.dir.path().join("root")).unwrap(), state.clone());
+    let stop = CancellationToken::new();
+    let identity = pool.agent.clone();
+    let agent = Agent { identity, token: Some(token), state: state.clone(), host };
+    let mut running = JoinSet::new();
+    running.spawn(serve(agent, stop.clone()));
+    // The node was made anew: its old key is refused, and its token is good.
+    let old = pool.agent.key_digest();
+    let welcome = async {
+        loop {
+            match listener.accept().await.unwrap().establish().await.unwrap() {
+                Arrived::Member(link) if Some(link.peer_key()) == old => link.refuse("made anew"),
+                Arrived::Member(link) => return link,
+                Arrived::Stranger(mut link) => {
+                    let asked = link.request().await.unwrap();
+                    let role = Role::Agent("n1".parse().unwrap());
+                    let chain = pool.authority.certify(&role, &asked.request.public_key, 1).unwrap();
+                    let slice_key = pool.authority.slice_key();
+                    link.answer(JoinAnswer::Welcome { chain, slice_key }).await.unwrap();
+                }
+            }
+        }
+    };
+    let link = tokio::time::timeout(Duration::from_secs(40), welcome).await.unwrap();
+    assert_eq!(Identity::load(state.dir()).unwrap().key_digest(), Some(link.peer_key()));
+    stop.cancel();
+    running.join_next().await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
