@@ -5,15 +5,14 @@
 //! this service node owns they wait until the pool or the management node has said what was lost
 //! meanwhile, at most [`Config::pool_wait`].
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::{NodeName, SnName};
 use common::report::Refusal;
 use runtime::backoff::Backoff;
-use runtime::disk::{self, DirError, DirLock};
+use runtime::disk::{DirError, DirLock};
 use runtime::link::LinkError;
 use runtime::link::authority::random_u64;
 use runtime::link::identity::{Identity, IdentityError, Role};
@@ -28,9 +27,10 @@ use crate::link::{Parts, Upstream};
 use crate::peers::Peers;
 use crate::service::Host;
 use crate::slice::keeper::{Handle, Keeper};
-use crate::slice::reports::Reports;
-use crate::slice::store::{Owner, Store, StoreError};
+use crate::slice::reports::{self, Reports};
+use crate::slice::store::{Loaded, Owner, Store, StoreError};
 use crate::slice::views::Views;
+use crate::status::Status;
 use crate::syslog::{Spool, SpoolError};
 use crate::{dhcp, dns, export, http, ntp, syslog, tftp};
 
@@ -72,15 +72,6 @@ pub enum DaemonError {
     /// A part of it ended.
     #[error(transparent)]
     Supervise(#[from] SuperviseError),
-    /// The folder cannot be made.
-    #[error("cannot make {}", .dir.display())]
-    Folder {
-        /// The folder.
-        dir: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
 }
 
 impl DaemonError {
@@ -122,26 +113,18 @@ pub fn identity(config: &Config) -> Result<(Identity, SnName), DaemonError> {
 pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
     let began = runtime::clock::now();
     let dir = config.dir.clone();
-    let folder = |source| DaemonError::Folder { dir: dir.clone(), source };
     let (identity, sn) = identity(&config)?;
-    disk::create_dir(&dir, 0o700).map_err(folder)?;
     let _lock = DirLock::take(&dir)?;
-    let verify = |stamp: &_, signature: &[u8]| identity.verify_stamp(stamp, signature);
-    let owner = Owner { sn: &sn, verify: &verify };
-    let (store, loaded) = Store::open(&dir.join("store"), &owner)?;
-    let store = Arc::new(store);
+    let Disk { store, loaded, reports, report_writer, logs } = Disk::open(&dir, &identity, &sn)?;
     let generation = loaded.held.as_ref().map(|held| held.stamp.generation.value());
-    let (reports, report_writer) = Reports::open(Arc::clone(&store), random_u64())?;
-    let spool_dir = dir.join(syslog::FOLDER).join(syslog::SPOOL_FOLDER);
-    let logs = Arc::new(Spool::open(&spool_dir, NodeName::from(&sn))?);
 
     let mut supervisor = Supervisor::new();
     let stopped = supervisor.stop_token();
     let (keeper, handle, views) =
         Keeper::new(&identity, sn.clone(), store, loaded, !config.pool_wait.is_zero());
     let config = Arc::new(config);
-    let address = SocketAddr::from((config.bind, config.ports.agent));
-    let listener = agents::listen(address, &identity).map_err(DaemonError::Listen)?;
+    let door = (config.bind, config.ports.agent).into();
+    let listener = agents::listen(door, &identity).map_err(DaemonError::Listen)?;
     let content = Content::new(&dir);
     let (upstream, uplink) = Upstream::new();
     let peers =
@@ -155,6 +138,13 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(),
         },
         stopped.clone(),
     );
+    let status = Status {
+        file: dir.join("status.json"),
+        sn: sn.clone(),
+        serving: handle.serving(),
+        link: upstream.link(),
+        agents: agents.clone(),
+    };
     let fetcher = Fetcher::new(content.clone(), handle.serving(), upstream.link());
     let parts = Parts {
         config: Arc::clone(&config),
@@ -172,13 +162,35 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(),
     supervisor.spawn("agents", agents.run(listener, peers.clone(), stopped.clone()));
     supervisor.spawn("peers", peers.clone().run(stopped.clone()));
     supervisor.spawn("content", fetcher.run(stopped.clone()));
+    supervisor.spawn("status", status.run(stopped.clone()));
     supervisor.spawn("link", uplink.run(parts, stopped.clone()));
     supervisor.spawn("start", begin(handle, peers, upstream, config.pool_wait, stopped));
     let elapsed_ms = runtime::clock::now().since(began).as_millis();
-    tracing::info!(%sn, generation, dir = %dir.display(), elapsed_ms, "ready");
+    tracing::info!(%sn, generation, dir = %dir.display(), elapsed_ms, "service node ready");
     supervisor.run(stop).await?;
     tracing::info!(%sn, "stopped");
     Ok(())
+}
+
+/// What is on disk.
+struct Disk {
+    store: Arc<Store>,
+    loaded: Loaded,
+    reports: Reports,
+    report_writer: reports::Writer,
+    logs: Arc<Spool>,
+}
+
+impl Disk {
+    fn open(dir: &Path, identity: &Identity, sn: &SnName) -> Result<Self, DaemonError> {
+        let verify = |stamp: &_, signature: &[u8]| identity.verify_stamp(stamp, signature);
+        let (store, loaded) = Store::open(&dir.join("store"), &Owner { sn, verify: &verify })?;
+        let store = Arc::new(store);
+        let (reports, report_writer) = Reports::open(Arc::clone(&store), random_u64())?;
+        let spool = dir.join(syslog::FOLDER).join(syslog::SPOOL_FOLDER);
+        let logs = Arc::new(Spool::open(&spool, NodeName::from(sn))?);
+        Ok(Self { store, loaded, reports, report_writer, logs })
+    }
 }
 
 /// Starts every service on its view.

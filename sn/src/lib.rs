@@ -19,6 +19,7 @@ pub mod peers;
 mod places;
 pub mod service;
 pub mod slice;
+pub mod status;
 pub mod syslog;
 #[cfg(test)]
 mod testing;

@@ -273,6 +273,17 @@ impl Sn {
         soon("sn to stop", tokio::task::spawn_blocking(move || child.wait().unwrap())).await.unwrap()
     }
 
+    /// Returns when its status says so.
+    pub(crate) async fn status(&self, words: &str) {
+        let file = self.dir.path().join("status.json");
+        soon(words, async {
+            while !std::fs::read_to_string(&file).unwrap_or_default().contains(words) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    }
+
     pub(crate) fn agents_at(&self) -> SocketAddr {
         (self.address, AGENT_PORT).into()
     }
@@ -302,10 +313,11 @@ pub(crate) async fn agent(identity: &Identity, sn: &Sn) -> AgentLink {
         loop {
             let dialer = Dialer::new(identity).unwrap();
             if let Ok(link) = dialer.connect(sn.agents_at(), &sn.role()).await {
-                let (mut sender, receiver) = link.open().await.unwrap();
+                let Ok((mut sender, receiver)) = link.open().await else { continue };
                 let hello = FromAgent::Hello { protocol: PROTOCOL, epoch: Epoch::ZERO, settled: None };
-                sender.send(&Opening::Control).await.unwrap();
-                sender.send(&hello).await.unwrap();
+                // Who is not wanted may be refused by now; that shows in what comes back.
+                let _ = sender.send(&Opening::Control).await;
+                let _ = sender.send(&hello).await;
                 return AgentLink { link, sender, receiver, _dialer: dialer };
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

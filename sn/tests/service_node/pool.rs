@@ -140,3 +140,42 @@ async fn a_service_node_that_was_down_during_a_move_learns_from_its_pool_what_it
     Witness::of(&sn1, &identity).await.hears(&[]).await;
     assert_eq!(*session.link.peer(), Member::ServiceNode("sn2".parse().unwrap()));
 }
+
+#[tokio::test]
+async fn an_old_owner_that_only_the_target_reaches_falls_silent_before_the_target_answers() {
+    let mn = Mn::new();
+    let (mut sn1, mut sn2) = (Sn::joined(&mn, "sn1").await, Sn::joined(&mn, "sn2").await);
+    sn1.start();
+    let mut session = mn.session().await;
+    let n1 = |role, epoch, pool: &[&Sn]| node("n1", role, epoch, pool, None);
+    // It does not know its successor: the pool had one member.
+    let owned = slice(&sn1, vec![n1(Role::Owner, 1, &[&sn1])], &[]);
+    push(&mn, &mut session, &sn1, 1, &owned).await;
+    // From here on nobody answers it; the other one is the only one to reach it.
+    session.link.close("cut off");
+    drop(session);
+
+    sn2.start();
+    let mut session = loop {
+        let session = mn.session().await;
+        if *session.link.peer() == sn2.role() {
+            break session;
+        }
+    };
+    let held = |epoch| slice(&sn2, vec![n1(Role::Held, epoch, &[&sn2, &sn1])], &[&sn1]);
+    let address = sn1.address;
+    let ask = |ask| ToSn::AskPeer { ask, sn: "sn1".parse().unwrap(), addresses: vec![address] };
+    let says = |message| match message {
+        FromSn::PeerSays { ask, word } => Some((ask, word)),
+        _ => None,
+    };
+    push(&mn, &mut session, &sn2, 1, &held(1)).await;
+    session.sender.send(&ask(1)).await.unwrap();
+    assert_eq!(session.next("the word of sn1", says).await, (1, PeerWord::Heard));
+    // A move that is only prepared silences nobody.
+    sn1.status("\"owned\":1,\"silenced\":0").await;
+    push(&mn, &mut session, &sn2, 2, &held(2)).await;
+    session.sender.send(&ask(2)).await.unwrap();
+    assert_eq!(session.next("the word of sn1", says).await, (2, PeerWord::Heard));
+    sn1.status("\"owned\":0,\"silenced\":1").await;
+}

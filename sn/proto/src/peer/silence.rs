@@ -106,11 +106,17 @@ fn demote(slice: &Arc<Slice>, lost: impl Fn(&Node) -> bool) -> Arc<Slice> {
     Arc::new(silent)
 }
 
-/// What this service node claims towards `peer`: the nodes that it answers for as owner and that
-/// the peer may serve too. `effective` is the slice as the services see it.
-pub fn claims(effective: &Slice, peer: &SnName) -> Vec<(NodeName, Epoch)> {
-    let shared = |node: &&Node| node.role == Role::Owner && node.pool.iter().any(|member| member.sn == *peer);
-    effective.nodes().filter(shared).map(|node| (node.name.clone(), node.epoch)).collect()
+/// What this service node claims towards `peer`: the nodes that it owns, or holds for a move to it,
+/// and that the peer may serve too. `claimed` is the slice without what was lost.
+///
+/// A node that is held has the old owner's own epoch until that owner is released, so the claim
+/// changes nothing before; from then on it has a higher one, and an old owner that the management
+/// node cannot reach hears it from here before this service node begins to answer.
+pub fn claims(claimed: &Slice, peer: &SnName) -> Vec<(NodeName, Epoch)> {
+    let ours = |node: &&Node| matches!(node.role, Role::Owner | Role::Held);
+    let shared = |node: &&Node| node.pool.iter().any(|member| member.sn == *peer);
+    let nodes = claimed.nodes().filter(ours).filter(shared);
+    nodes.map(|node| (node.name.clone(), node.epoch)).collect()
 }
 
 fn node<'a>(slice: &'a Slice, name: &NodeName) -> Option<&'a Node> {
@@ -179,6 +185,17 @@ mod tests {
         silence.hear(&ours, &sn("sn2"), &own(&[("n1", 9), ("n2", 9)]));
         let seen = silence.effective(&ours);
         assert_eq!((role(&seen, "n1"), role(&seen, "n2")), (Role::Backup, Role::Held));
+    }
+
+    #[test]
+    fn the_target_of_a_move_silences_the_old_owner_when_it_is_released_and_not_before() {
+        let old_owner = slice(&[("n1", Role::Owner, 3)]);
+        let mut silence = Silence::default();
+        for (epoch, want) in [(3, Role::Owner), (4, Role::Backup)] {
+            let target = slice(&[("n1", Role::Held, epoch)]);
+            silence.hear(&old_owner, &sn("sn2"), &claims(&target, &sn("sn1")));
+            assert_eq!(role(&silence.effective(&old_owner), "n1"), want);
+        }
     }
 
     #[test]
