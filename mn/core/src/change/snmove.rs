@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`begin`] | the rows, state `prepared` | target: *held*; old owner: owner |
 //! | [`release`] | epochs rise, state `released` | target: held; old owner: backup |
-//! | [`answer`] | attributes ([`attributes`]), state `answering` | target: owner; old owner: backup |
+//! | [`answer`] | attributes ([`attributes`]), epochs rise, state `answering` | target: owner; old owner: backup |
 //! | [`finish`] | the rows go | the same |
 //! | [`abort`] | the rows go; only before `answer` | old owner: owner |
 //!
@@ -163,25 +163,34 @@ pub fn begin(model: &Model, plan: &Plan, author: &str, started: &str) -> (u64, C
 pub fn release(model: &Model, id: u64) -> Change {
     let mut draft = Draft::new(model);
     for node in nodes_of(model, id) {
-        let key = RowKey::one(node.as_str());
-        let epoch = draft.model().tables().row(table::OWNERSHIP, key.as_str());
-        let epoch: u64 = epoch.and_then(|row| row.cell("epoch")?.parse().ok()).unwrap_or(1);
-        draft.set(table::OWNERSHIP, &key, "epoch", &epoch.saturating_add(1).to_string());
+        raise_epoch(&mut draft, &node);
     }
     draft.set(table::MOVE, &key_of(id), "state", State::Released.word());
     draft.finish()
 }
 
 /// Lets the target answer: the definitions change as xCAT's `snmove` changes them.
+///
+/// The epochs rise once more, so that an epoch never means two states: an agent that has heard the
+/// release cannot be told the old owner's state again, and one that reports this epoch has seen the
+/// new one.
 pub fn answer(model: &Model, id: u64) -> Change {
     let mut draft = Draft::new(model);
     if let Some(one) = by_id(model, id) {
         for node in nodes_of(model, id) {
             attributes::rewrite(&mut draft, &one, &node);
+            raise_epoch(&mut draft, &node);
         }
         draft.set(table::MOVE, &key_of(id), "state", State::Answering.word());
     }
     draft.finish()
+}
+
+fn raise_epoch(draft: &mut Draft, node: &NodeName) {
+    let key = RowKey::one(node.as_str());
+    let row = draft.model().tables().row(table::OWNERSHIP, key.as_str());
+    let epoch: u64 = row.and_then(|row| row.cell("epoch")?.parse().ok()).unwrap_or(1);
+    draft.set(table::OWNERSHIP, &key, "epoch", &epoch.saturating_add(1).to_string());
 }
 
 /// Ends a move that has come to [`State::Answering`].

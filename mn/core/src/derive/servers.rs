@@ -19,16 +19,19 @@ pub struct NoAddress {
 }
 
 /// The IPv4 addresses of a service node: those it has reported, then those it is defined with.
+/// Loopback addresses count only where there are no others: a cluster on one machine.
 pub fn addresses_of(model: &Model, sn: &SnName) -> Vec<Ipv4Addr> {
     let mut addresses: Vec<Ipv4Addr> = Vec::new();
-    let reported =
-        model.tables().rows(table::SNADDRESS).filter(|(key, _)| key.parts().next() == Some(sn.as_str()));
+    let reported = model.tables().rows_under(table::SNADDRESS, sn.as_str());
     let reported = reported.filter_map(|(_, row)| row.cell("address")?.parse::<Net>().ok());
     let defined = model.resolve(sn.as_str());
     for address in reported.map(|net| net.addr()).chain(defined) {
-        if !address.is_loopback() && !addresses.contains(&address) {
+        if !addresses.contains(&address) {
             addresses.push(address);
         }
+    }
+    if addresses.iter().any(|address| !address.is_loopback()) {
+        addresses.retain(|address| !address.is_loopback());
     }
     addresses
 }
