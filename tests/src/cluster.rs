@@ -121,6 +121,11 @@ impl Cluster {
         Ok(Self { work, mn, service_nodes, nodes, programs, daemon: None })
     }
 
+    /// Our own programs.
+    pub const fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
     /// The management node's folder.
     pub fn mn_dir(&self) -> PathBuf {
         self.work.join("mn")
@@ -241,16 +246,18 @@ impl Cluster {
         Ok(())
     }
 
-    /// The stanzas that define all nodes, owned by sn1 with sn2 behind it.
+    /// The stanzas that define all nodes, owned by sn1 with the other service nodes behind it.
     pub fn stanzas(&self) -> String {
         use std::fmt::Write as _;
+        let pool: Vec<&str> = self.service_nodes.iter().map(|sn| sn.name.as_str()).collect();
+        let pool = pool.join(",");
         let mut text = "# <xCAT data object stanza file>\n".to_owned();
         for node in &self.nodes {
             let Node { name, ip, mac, .. } = node;
             let _ = write!(
                 text,
                 "\n{name}:\n    objtype=node\n    groups=compute,all\n    ip={ip}\n    mac={mac}\n    \
-                servicenode=sn1,sn2\n    netboot=xnba\n    arch=x86_64\n"
+                servicenode={pool}\n    netboot=xnba\n    arch=x86_64\n"
             );
         }
         text

@@ -7,7 +7,9 @@
 //! | [`process`] | daemons and commands inside a host |
 //! | [`programs`], [`packages`] | our programs, and the clients that nobody here wrote |
 //! | [`client`] | one question of one real client, and its answer |
+//! | [`server`] | servers of others that ours work with |
 //! | [`cluster`] | a management node, service nodes and compute nodes |
+//! | [`stage`] | a cluster set up and ready, with files and guests |
 //! | [`story`] | checks with names and times, told on a terminal or as JSON |
 //! | [`wait`] | until a condition holds, with a long limit |
 //!
@@ -23,6 +25,8 @@ pub mod process;
 pub mod programs;
 pub mod rehearsal;
 pub mod sandbox;
+pub mod server;
+pub mod stage;
 pub mod story;
 pub mod wait;
 

@@ -15,13 +15,12 @@ use crate::client::dhcp::{self, Firmware};
 use crate::client::lookup;
 use crate::client::transfer::{self, Transport};
 use crate::cluster::{Cluster, DOMAIN, NETWORK, Node, each};
+use crate::stage::kernel;
 use crate::story::Story;
 use crate::{Result, wait};
 
 /// How many clients start at once: the machine has few cores.
 const AT_ONCE: usize = 16;
-/// A kernel large enough that a boot moves some data, small enough for two hundred nodes.
-const KERNEL_BYTES: usize = 4 << 20;
 
 /// Plays it all.
 ///
@@ -71,28 +70,12 @@ fn set_up(story: &mut Story, cluster: &mut Cluster) -> bool {
             Ok(String::new())
         })
         && story.check("nodes, a network and an image are defined", |_| {
-            image(cluster)?;
+            cluster.define_image()?;
             cluster.ok(&format!("chdef -t network {NETWORK} gateway=<xcatmaster>"))?;
             cluster.command_with_input("mkdef -z", &cluster.stanzas())?.ok()?;
             cluster.ok("nodeset compute osimage=demo")?;
             Ok("mkdef -z; nodeset compute osimage=demo".to_owned())
         })
-}
-
-/// An image whose kernel is made of bytes that can be told apart.
-fn image(cluster: &Cluster) -> Result<()> {
-    let folder = cluster.mn_dir().join("tree/tftpboot/xcat/osimage/demo");
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join("vmlinuz"), kernel())?;
-    fs::write(folder.join("initrd.img"), b"an initial RAM disk")?;
-    cluster.ok("mkdef -t osimage demo provmethod=netboot osvers=debian12 osarch=x86_64 profile=compute imagetype=linux")?;
-    Ok(())
-}
-
-fn kernel() -> Vec<u8> {
-    (0..KERNEL_BYTES as u64 / 8)
-        .flat_map(|word| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
-        .collect()
 }
 
 fn first_boot(story: &mut Story, cluster: &mut Cluster) -> bool {
@@ -104,7 +87,7 @@ fn first_boot(story: &mut Story, cluster: &mut Cluster) -> bool {
             progress.total(cluster.nodes.len());
             let want = kernel();
             each(&cluster.nodes, AT_ONCE, |node| kernel_of(node, sn1, &want).map(|()| progress.step()))?;
-            Ok(format!("{} MB by HTTP", cluster.nodes.len() * KERNEL_BYTES / 1_000_000))
+            Ok(format!("{} MB by HTTP", cluster.nodes.len() * want.len() / 1_000_000))
         })
         && story.check("each node's agent joins and brings its node in order", |progress| {
             let tokens = cluster.nodes.iter().map(|node| Ok(node.script(sn1)?.token));
@@ -226,7 +209,7 @@ fn files(node: &Node, server: Ipv4Addr) -> Result<String> {
     transfer::http_file(&node.host, &url, &["-r", "1000-1999"], &part)?;
     transfer::tftp(&node.host, server, "xcat/osimage/demo/vmlinuz", &whole)?;
     if fs::read(&part)? == want[1000..2000] && fs::read(&whole)? == want {
-        return Ok(format!("curl -r; tftp, {} MB", KERNEL_BYTES / 1_000_000));
+        return Ok(format!("curl -r; tftp, {} MB", want.len() / 1_000_000));
     }
     Err("the bytes differ".into())
 }
