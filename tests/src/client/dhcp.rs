@@ -96,7 +96,7 @@ pub fn boot(host: &Host, client: Client, folder: &Path, limit: Duration) -> Resu
             let tries = (limit.as_secs()).max(1).to_string();
             Run::new("busybox")
                 .args(["udhcpc", "-i", "eth0", "-n", "-q", "-f", "-T", "1", "-t", &tries])
-                .args(["-O", "ntpsrv", "-O", "logsrv", "-s"])
+                .args(["-O", "ntpsrv", "-s"])
                 .arg(script())
                 .env("LEASE_FILE", &file)
         }
