@@ -1,7 +1,7 @@
 //! Names of nodes, service nodes, networks and images.
 //!
 //! One rule for all: 1 to 200 characters out of `A-Z a-z 0-9 _ . -`, not starting with
-//! `-` or `.`. That is what xCAT accepts in practice (`reference/xcat-cli.md` §3.2, §3.7), and it
+//! `-` or `.`. That is what xCAT accepts in practice, and it
 //! keeps every name safe as a file name and as a DNS label sequence.
 
 use std::fmt;

@@ -51,6 +51,6 @@ counter!(
 );
 counter!(
     /// How often a node has changed its owner. Who has seen a higher epoch for a node obeys only
-    /// that; see `design.md` §5.
+    /// that; see `ARCHITECTURE.md`, "A move".
     Epoch
 );

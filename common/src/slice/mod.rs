@@ -1,5 +1,5 @@
 //! A slice: everything that one service node needs for the nodes it may serve, and nothing of
-//! anyone else's (`design.md` §4).
+//! anyone else's (`ARCHITECTURE.md`, "The life of a change").
 //!
 //! A slice is a map of small entries, each with a [`Key`]. Both sides hash each entry's *encoded
 //! bytes*, so that a service node can check a slice whose entries carry fields that it does not

@@ -55,7 +55,7 @@ impl Node {
 pub enum Role {
     /// It answers for the node.
     Owner,
-    /// It has everything and answers nothing: a move to it is prepared (`design.md` §5).
+    /// It has everything and answers nothing: a move to it is prepared.
     Held,
     /// It has everything and answers only what a backup may: names, time, log lines, the agent.
     Backup,

@@ -3,7 +3,7 @@
 //! Each says which nodes it owns, and in which epoch. Who hears a higher epoch for a node than its
 //! own falls silent for that node at once, and stays so until its slice says otherwise. So a
 //! service node that was cut off from the management node, or was down during a move, learns from
-//! its pool what it has lost before it answers (`design.md` §5, "the pool peers' word").
+//! its pool what it has lost before it answers (`docs/decisions/0003-who-falls-silent.md`).
 
 use serde::{Deserialize, Serialize};
 

@@ -180,7 +180,7 @@ pub struct Report {
 /// The kinds of report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reported {
-    /// A new status, one of xCAT's words (`reference/xcat-hierarchy.md` §6.1).
+    /// A new status, one of xCAT's words for `nodelist.status`.
     Status(String),
     /// The agent has brought the node to this desired state.
     Settled {

@@ -3,7 +3,7 @@
 //! One file for each command. An [`Applet`] has a `clap` definition and a function that makes
 //! [`Asked`] of what was parsed; everything else (finding the daemon, printing, exit statuses) is
 //! here once. The grammar is xCAT's: options anywhere, short ones bundled, operands after or
-//! between them; wrong usage of xCAT's commands ends with 1 (`reference/xcat-cli.md` §0.3).
+//! between them; wrong usage of xCAT's commands ends with 1.
 //!
 //! **Invariant**: no applet looks at the model. It parses and asks.
 

@@ -1,4 +1,4 @@
-//! What a new management node knows: the rows of a fresh site (`reference/xcat-cli.md` §2.2, §4.2).
+//! What a new management node knows: the rows of a fresh site, as xCAT has them.
 //!
 //! xCAT's `servicenode` row of `__mgmtnode` is left out on purpose: here the management node serves
 //! no nodes, and the row would make it a service node that nodes can be moved to.

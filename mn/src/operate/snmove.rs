@@ -1,4 +1,4 @@
-//! Carries a move through its steps (`design.md` §5; the steps are `mn_core::change::snmove`'s).
+//! Carries a move through its steps (the steps are `mn_core::change::snmove`'s).
 //!
 //! Each step is committed before anything is told of it, and what comes next is read from the
 //! committed state, so a management node that dies in the middle goes on where it stood
@@ -122,7 +122,7 @@ impl Mover {
         stopped
     }
 
-    /// A target must be there: it is given everything before anyone is told anything (T11, T12).
+    /// A target must be there: it is given everything before anyone is told anything.
     fn check_targets(&self, plans: Vec<Plan>) -> Result<Vec<Plan>, Stopped> {
         let away = |plan: &&Plan| !plan.nodes.is_empty() && !self.delivery.connected(&plan.target);
         let refusals: Vec<Refusal> = plans

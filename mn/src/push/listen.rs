@@ -21,7 +21,7 @@ use crate::store::book::Book;
 use crate::token;
 
 /// How many links there may be at once: each service node's one, during a reconnect two, and
-/// strangers. 10,000 idle links were measured at 65 KB each (`reference/deps.md`).
+/// strangers. 10,000 idle links were measured at 65 KB each.
 const LINKS: usize = 4096;
 
 /// What is behind the doors: everything that a link may reach.

@@ -1,4 +1,4 @@
-//! sled, made durable (`reference/deps.md`, "`flush()` is not durable").
+//! sled, made durable (`docs/decisions/0010-sled-and-power-loss.md`).
 //!
 //! `flush()` alone lost everything in every power cut that was tried. The cure is here and nowhere
 //! else: after each flush, `sync_data()` on a handle of our own of sled's `db` file. There is no

@@ -1,5 +1,5 @@
 //! The node's log goes to its service node: a block in `/etc/rsyslog.d/remote.conf` that sends
-//! everything there by UDP (`reference/xcat-hierarchy.md` §4.7).
+//! everything there by UDP, as xCAT's `syslog` script does.
 
 use std::path::Path;
 

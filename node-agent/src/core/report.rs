@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct Outbox {
     /// The last report.
     pub settled: Option<Settled>,
-    /// The last status, in xCAT's words (`reference/xcat-hierarchy.md` §6.1).
+    /// The last status, in xCAT's words.
     pub status: Option<String>,
     /// How far the scripts of the desired state are.
     pub scripts: Scripts,

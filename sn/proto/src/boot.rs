@@ -1,7 +1,7 @@
 //! Generated boot files: which path names one, and its text.
 //!
 //! The same files are served by TFTP ([`crate::tftp`]) and HTTP ([`crate::http`]), under xCAT's
-//! paths (`reference/xcat-hierarchy.md` §3.3). Nothing is written to a disk: `nodeset` changes the
+//! paths. Nothing is written to a disk: `nodeset` changes the
 //! slice, and the next request gets the new text.
 //!
 //! It does not decide who may have a file: that is the service's, which knows the client's

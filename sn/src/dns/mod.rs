@@ -6,7 +6,7 @@
 //! hickory's own `Server` is not used for its loops: its UDP loop costs a task and a channel for
 //! every packet, answers from the wrong address when bound to all of them, and its TCP loop has no
 //! bound on connections, so that one client could take every file descriptor that the daemon's
-//! other services need (`docs/decisions/dns.md`).
+//! other services need (`docs/decisions/0012-dns.md`).
 //!
 //! Port 53 is bound only while the slice says that DNS is served here: where it is off, the site
 //! may run its own.

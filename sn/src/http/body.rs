@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-/// How much of a file is read at once. Smaller ones cost twice the processor time for a gigabyte
-/// (`reference/deps.md`), larger ones cost memory for every connection.
+/// How much of a file is read at once. Smaller ones cost twice the processor time for a gigabyte,
+/// larger ones cost memory for every connection.
 pub(super) const CHUNK: u64 = 256 * 1024;
 
 /// The body of an answer.

@@ -1,4 +1,4 @@
-//! `nodeset`: what the next boot of nodes gets (`reference/xcat-hierarchy.md` §3.1).
+//! `nodeset`: what the next boot of nodes gets.
 //!
 //! One word a node is written (`chain.currstate`); kernel, arguments and boot files follow from
 //! the definitions and are rendered when they are asked for, so a thousand nodes cost a thousand

@@ -47,7 +47,7 @@ impl Outcome {
     }
 }
 
-/// Writes lines in the frame in which xCAT's client shows them (`reference/xcat-cli.md` §0.2) and
+/// Writes lines in the frame in which xCAT's client shows them and
 /// keeps the exit status.
 #[derive(Debug)]
 pub struct Talk<'a> {

@@ -1,4 +1,4 @@
-//! `snmove`: moving nodes from one service node to another (`design.md` §5).
+//! `snmove`: moving nodes from one service node to another (`ARCHITECTURE.md`, "A move").
 //!
 //! A move is rows of the tables `move` and `movenode` while it is under way, and each step is a
 //! change of its own, so that a management node that dies in the middle finds where it stood:
@@ -11,7 +11,7 @@
 //! | [`finish`] | the rows go | the same |
 //! | [`abort`] | the rows go; only before `answer` | old owner: owner |
 //!
-//! What a move makes of the definitions is xCAT's table (`reference/xcat-hierarchy.md` §1.5).
+//! What a move makes of the definitions is what xCAT makes of them ([`attributes`]).
 //! Which nodes it takes, and what refuses it, is in [`plan`].
 
 mod attributes;

@@ -1,4 +1,4 @@
-//! `updatenode`: what is to run on nodes, and on which (`reference/xcat-hierarchy.md` §4).
+//! `updatenode`: what is to run on nodes, and on which.
 //!
 //! The plan is pure; `mn::operate` carries it through the owners to the agents and collects one
 //! result a node.

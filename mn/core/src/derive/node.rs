@@ -155,7 +155,7 @@ fn netboot(model: &Model, node: &NodeName) -> Netboot {
 }
 
 /// The scripts of a node that are files of the served tree, each once, in xCAT's order: defaults,
-/// image, node (`reference/xcat-hierarchy.md` §4.5).
+/// image, node.
 pub fn scripts_of(model: &Model, node: &NodeName) -> Vec<Script> {
     let mut scripts: Vec<Script> = Vec::new();
     for words in script_words(model, node) {

@@ -1,4 +1,4 @@
-//! `lsdef`: definitions of objects, in xCAT's shapes (`reference/xcat-cli.md` §3.7).
+//! `lsdef`: definitions of objects, in xCAT's shapes.
 
 use std::borrow::Cow;
 

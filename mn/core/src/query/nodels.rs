@@ -1,4 +1,4 @@
-//! `nodels`: names and columns of nodes (`reference/xcat-cli.md` §3.1).
+//! `nodels`: names and columns of nodes.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,4 @@
-//! Objects on top of tables: which there are, and what their attributes hold
-//! (`reference/xcat-cli.md` §2.5).
+//! Objects on top of tables: which there are, and what their attributes hold.
 //!
 //! Nodes are read with what they inherit; every other object as its rows stand there, templates
 //! unevaluated. Attributes that tables do not hold as such are made here: the members and the type

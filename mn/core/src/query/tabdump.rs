@@ -1,4 +1,4 @@
-//! `tabdump`: a table as it is stored (`reference/xcat-cli.md` §3.6).
+//! `tabdump`: a table as it is stored.
 
 use std::cmp::Ordering;
 

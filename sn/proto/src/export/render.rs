@@ -1,7 +1,7 @@
 //! The plan in the words of a server: NFS-Ganesha's configuration, `exportfs`'s arguments.
 //!
-//! One syntax error in Ganesha's exports file takes all exports away when it is read again
-//! (`reference/pxe-lab.md`), so nothing is written that needed quoting: paths of the slice are
+//! One syntax error in Ganesha's exports file takes all exports away when it is read again,
+//! so nothing is written that needed quoting: paths of the slice are
 //! checked by [`super::plan`], the folder of the state by [`Folder::new`].
 
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
 //! How a service node takes in its slice: which push is applied, which is refused, and in which
-//! order a new slice is checked, journalled, switched to and acknowledged (`design.md` §1, 3 and 4).
+//! order a new slice is checked, journalled, switched to and acknowledged.
 //!
 //! [`Machine`] decides; `sn::slice` verifies signatures, builds the views, writes the journal and
 //! switches. The machine never sees a signature's key, a file or a clock.

@@ -62,7 +62,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The claims that the kernel's word allows (`docs/decisions/ntp.md`).
+    /// The claims that the kernel's word allows (`docs/decisions/0006-ntp-stratum.md`).
     ///
     /// The kernel does not know the stratum of whoever keeps its clock. 3 is the usual truth: a
     /// site's server takes the time from a public server of stratum 2. `maxerror` is the whole

@@ -1,4 +1,4 @@
-//! `mkdef` and `chdef`: definitions are made and changed (`reference/xcat-cli.md` §3.7).
+//! `mkdef` and `chdef`: definitions are made and changed.
 //!
 //! Texts, streams and exit statuses are xCAT's, because scripts read them. Two things are
 //! different on purpose: an object is never half changed (xCAT leaves what it wrote before an

@@ -1,7 +1,7 @@
-//! What a move makes of a node's attributes (`reference/xcat-hierarchy.md` §1.5, steps 4 and 5).
+//! What a move makes of a node's attributes: what xCAT's `snmove` makes of them.
 //!
-//! Values are written into the node's own rows, also where they came from a group (T15). A move
-//! back to where the node came from puts its rows back byte for byte (T30), as long as nobody has
+//! Values are written into the node's own rows, also where they came from a group. A move
+//! back to where the node came from puts its rows back byte for byte, as long as nobody has
 //! changed them in between.
 
 use common::id::{NodeName, SnName};

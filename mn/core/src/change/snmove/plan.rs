@@ -132,7 +132,7 @@ impl Ask {
         Plan { target, targetn, source, sourcen, nodes: Vec::new(), settled: Vec::new() }
     }
 
-    /// The nodes: those of the noderange, else exactly those whose owner is the source (T7, T8);
+    /// The nodes: those of the noderange, else exactly those whose owner is the source;
     /// service nodes are never moved along.
     fn select(&self, model: &Model, arguments: &Snmove) -> Result<Vec<NodeName>, Vec<Refusal>> {
         let Some(range) = &arguments.nodes else {

@@ -41,7 +41,7 @@ fn attributes(model: &Model, node: &str) -> String {
     values.join(" ")
 }
 
-/// `reference/xcat-hierarchy.md` §9, T1 to T4, T9, T10 and more of §1.5.
+/// What xCAT's `snmove` makes of each attribute, case by case.
 #[test]
 fn attributes_change_as_the_table_of_the_reference_says() {
     let cases = [
