@@ -161,9 +161,11 @@ impl Fetcher {
         }
     }
 
-    /// Deletes what nothing has named for a while. What cannot be read is left for the next time.
+    /// Deletes what nothing has named for a while, and misses what somebody else has deleted. What
+    /// cannot be read is left for the next time.
     fn sweep(&mut self) {
         let now = clock::now();
+        self.content.look_again();
         self.later.retain(|_, until| *until > now);
         self.content.state().runs.retain(|_, (_, until)| *until > now);
         let named = named(&self.serving.borrow().slice);

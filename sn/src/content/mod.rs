@@ -78,6 +78,12 @@ impl Content {
         here
     }
 
+    /// Looks at the disk anew from here on: an administrator may have removed what was here, such
+    /// as a damaged file.
+    fn look_again(&self) {
+        self.state().present.clear();
+    }
+
     /// What `slice` names and is not here.
     pub fn missing(&self, slice: &Slice) -> Missing {
         let mut missing = Missing::default();
@@ -167,5 +173,18 @@ mod tests {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, "one").unwrap();
         assert_eq!(content.missing(&slice), Missing { files: 1, bytes: 5 });
+    }
+
+    #[test]
+    fn content_that_was_removed_is_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (content, hash) = (Content::new(dir.path()), Digest::of(b"one"));
+        let file = path(dir.path(), &hash);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "one").unwrap();
+        assert!(content.has(&hash));
+        std::fs::remove_file(file).unwrap();
+        content.look_again();
+        assert!(!content.has(&hash));
     }
 }
