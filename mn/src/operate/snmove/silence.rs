@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
-use common::id::NodeName;
+use common::id::{NodeName, Revision, SnName};
 use common::report::Refusal;
 use common::wire::push::PeerWord;
 use mn_core::change::Snmove;
 use mn_core::change::snmove::{self, Move};
 use mn_core::derive;
+use mn_core::model::Model;
 use tracing::{info, warn};
 
 use super::{APPLY, Mover, Report, Stopped, old_owners};
+use crate::push::{NotApplied, Unanswered};
 use crate::store::book::By;
 
 /// How long an old owner whose link is up may take to fall silent. One that takes longer hangs.
 const RELEASE: Duration = Duration::from_secs(5);
+/// How soon a live old owner answers; its peer is asked when it has not.
+const SOON: Duration = Duration::from_millis(300);
 /// How long the target may take to ask its peer; the peer itself is given 1.5 s.
 const ASK: Duration = Duration::from_secs(3);
 
@@ -40,11 +44,11 @@ impl Mover {
             warn!(id = one.id, %error, "target did not confirm the release");
         }
         for sn in old_owners(&model, one, nodes) {
-            let told = self.delivery.wait_revision(&sn, revision, RELEASE).await;
-            let Err(why) = told else { continue };
-            let addresses = derive::addresses_of(&model, &sn);
-            match self.delivery.ask_peer(&one.target, &sn, addresses, ASK).await {
-                Ok(PeerWord::Heard) => info!(id = one.id, %sn, "old owner fell silent at its peer's word"),
+            let (why, answer) = match self.ask_both_ways(&model, one, &sn, revision).await {
+                Ok(()) => continue,
+                Err(silent) => silent,
+            };
+            match answer {
                 Ok(PeerWord::Unreachable(_)) if !self.delivery.connected(&sn) => {
                     report.note(format!(
                         "{sn} is reached neither from here nor from {}: taken as off",
@@ -52,7 +56,7 @@ impl Mover {
                     ));
                 }
                 _ if arguments.force_fence => {
-                    report.note(format!("{sn} was taken as off, as --force-fence says"))
+                    report.note(format!("{sn} was taken as off, as --force-fence says"));
                 }
                 answer => {
                     warn!(id = one.id, %sn, ?answer, "old owner could not be silenced");
@@ -66,5 +70,42 @@ impl Mover {
             }
         }
         Ok(())
+    }
+
+    /// Waits for an old owner's own word, and for its peer's word where its own does not come soon.
+    /// The two waits overlap: a dead service node costs the longer of them, not their sum.
+    ///
+    /// # Errors
+    /// When it has neither said that it is silent nor been heard to hear it: both answers.
+    async fn ask_both_ways(
+        &self,
+        model: &Model,
+        one: &Move,
+        sn: &SnName,
+        revision: Revision,
+    ) -> Result<(), (NotApplied, Result<PeerWord, Unanswered>)> {
+        let own = self.delivery.wait_revision(sn, revision, RELEASE);
+        let peer = async {
+            tokio::time::sleep(SOON).await;
+            self.delivery.ask_peer(&one.target, sn, derive::addresses_of(model, sn), ASK).await
+        };
+        tokio::pin!(own, peer);
+        let (own, peer) = tokio::select! {
+            own = &mut own => match own {
+                Ok(_) => return Ok(()),
+                Err(why) => (Err(why), peer.await),
+            },
+            peer = &mut peer => match peer {
+                Ok(PeerWord::Heard) => return Ok(()),
+                peer => (own.await, peer),
+            },
+        };
+        match (own, peer) {
+            (Ok(_), _) | (_, Ok(PeerWord::Heard)) => {
+                info!(id = one.id, %sn, "old owner fell silent");
+                Ok(())
+            }
+            (Err(why), peer) => Err((why, peer)),
+        }
     }
 }
