@@ -75,8 +75,8 @@ fn reply(question: &[u8], address: Ipv4Addr) -> Option<Vec<u8>> {
 /// # Errors
 /// When it does not come up.
 pub fn ganesha(host: &Host, nfs: &Path) -> Result<Daemon> {
-    let script = "mount -t tmpfs tmpfs /run; mkdir -p /var/lib/nfs; mount -t tmpfs tmpfs /var/lib/nfs
-        mkdir -p /run/ganesha /var/lib/nfs/ganesha
+    let script = "mkdir -p /run/ganesha; mount -t tmpfs tmpfs /run/ganesha
+        mount -t tmpfs tmpfs /var/lib/nfs; mkdir -p /var/lib/nfs/ganesha
         exec ganesha.nfsd -F -f $1/ganesha.conf -L STDERR -N NIV_EVENT -p $1/ganesha.pid";
     let run = Run::new("unshare").args(["--mount", "--propagation", "private", "sh", "-ec", script, "sh"]);
     let mut daemon = run.arg(nfs).spawn(host, &nfs.join("ganesha.log"))?;

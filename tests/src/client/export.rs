@@ -1,6 +1,7 @@
-//! Exported files, as a node reads them: `nfs-ls` and `nfs-cat` of libnfs.
+//! Exported files, as a node reads them: `nfs-ls`, `nfs-cat` and `nfs-cp` of libnfs.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use crate::Result;
 use crate::net::Host;
@@ -27,4 +28,12 @@ pub fn list(host: &Host, server: Ipv4Addr, folder: &str) -> Result<Vec<String>> 
 /// When there is none for this host.
 pub fn read(host: &Host, server: Ipv4Addr, path: &str) -> Result<String> {
     Run::new("nfs-cat").arg(url(server, path)).on(host)?.ok()
+}
+
+/// Offers a file to an export.
+///
+/// # Errors
+/// When it is not taken.
+pub fn write(host: &Host, server: Ipv4Addr, file: &Path, path: &str) -> Result<()> {
+    Run::new("nfs-cp").arg(file).arg(url(server, path)).on(host)?.ok().map(drop)
 }

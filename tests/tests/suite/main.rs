@@ -3,3 +3,4 @@
 #![expect(clippy::disallowed_methods, reason = "tests run on the machine's own clock")]
 
 mod harness;
+mod services;

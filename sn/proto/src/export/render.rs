@@ -35,6 +35,11 @@ impl Folder {
     }
 }
 
+/// How long Ganesha takes the attributes that it has read for the folder's own. It does not see what
+/// Drover puts into the tree before that; its default is a minute, in which nodes would go on to
+/// read a file that was replaced. Reading them again from the local disk costs next to nothing.
+const ATTRIBUTE_SECONDS: u32 = 1;
+
 /// Ganesha's `exports.conf`: one block an export, below the folder `tree`.
 ///
 /// Access is none but for the clients of the slice. Root stays root: nodes boot from these trees.
@@ -48,7 +53,8 @@ pub fn ganesha_exports(plan: &Plan, tree: &Folder) -> String {
         let _ = write!(
             text,
             "EXPORT {{\n  Export_Id = {id};\n  Path = \"{tree}/{path}\";\n  Pseudo = \"{pseudo}\";\n  \
-             Access_Type = None;\n  Squash = No_Root_Squash;\n  SecType = sys;\n  FSAL {{ Name = VFS; }}\n",
+             Access_Type = None;\n  Squash = No_Root_Squash;\n  SecType = sys;\n  \
+             Attr_Expiration_Time = {ATTRIBUTE_SECONDS};\n  FSAL {{ Name = VFS; }}\n",
             tree = tree.0,
         );
         if !clients.is_empty() {
