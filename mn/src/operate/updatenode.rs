@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::id::{NodeName, SnName};
 use common::wire::work::{Receipt, RunAnswer, RunResult, StepOutcome, Work};
 use mn_core::change::updatenode::{self, Batch};
-use mn_core::change::{Line, Updatenode};
+use mn_core::change::{Line, Updatenode, warning};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -50,9 +50,23 @@ pub(super) async fn run(ground: &Ground, args: Updatenode) -> u8 {
     }
     match planned {
         Err(refusals) => ground.refuse(&refusals).await,
-        Ok(batches) if args.mode.dry_run => preview(ground, &batches).await.map_or(1, |()| 0),
-        Ok(batches) => carry_out(ground, batches, args.verbose).await.unwrap_or(1),
+        Ok(plan) => {
+            let dry_run = args.mode.dry_run;
+            let said = warn(ground, &plan.warnings).await;
+            match said {
+                Err(Gone) => 1,
+                Ok(()) if dry_run => preview(ground, &plan.batches).await.map_or(1, |()| 0),
+                Ok(()) => carry_out(ground, plan.batches, args.verbose).await.unwrap_or(1),
+            }
+        }
     }
+}
+
+async fn warn(ground: &Ground, warnings: &[String]) -> Result<(), Gone> {
+    for text in warnings {
+        ground.say(Line::Err(warning(&ground.context, text))).await?;
+    }
+    Ok(())
 }
 
 async fn preview(ground: &Ground, batches: &[Batch]) -> Result<(), Gone> {
@@ -61,9 +75,17 @@ async fn preview(ground: &Ground, batches: &[Batch]) -> Result<(), Gone> {
         for node in &batch.nodes {
             let mut what: Vec<String> =
                 batch.work.sync.iter().map(|file| format!("sync {}", file.path)).collect();
+            what.extend(batch.work.settle.then(|| "the desired state".to_owned()));
             what.extend(batch.work.scripts.iter().map(|script| format!("script {}", script.name)));
-            what.extend(batch.work.settle.then(|| "settle".to_owned()));
-            ground.say(Line::Out(format!("{node}: through {owner}: {}", what.join(", ")))).await?;
+            if what.is_empty() {
+                what.push("nothing to do".to_owned());
+            }
+            let line = if ground.context.view.json {
+                Line::Record(json!({ "node": node.as_str(), "through": owner, "steps": what }))
+            } else {
+                Line::Out(format!("{node}: through {owner}: {}", what.join(", ")))
+            };
+            ground.say(line).await?;
         }
     }
     Ok(())
@@ -146,11 +168,11 @@ async fn show(ground: &Ground, result: &RunResult, verbose: bool) -> Result<bool
     for receipt in receipts {
         let step = &receipt.step;
         match &receipt.outcome {
-            StepOutcome::Failed { reason, status } => {
-                let status = status.map(|status| format!(" (exit status {status})")).unwrap_or_default();
-                ground
-                    .say(Line::Err(format!("{node}: Error: {step}{status}: {}", reason.trim_end())))
-                    .await?;
+            StepOutcome::Failed { reason, .. } => {
+                for (at, line) in reason.trim_end().lines().enumerate() {
+                    let step = if at == 0 { format!("Error: {step}: ") } else { String::new() };
+                    ground.say(Line::Err(format!("{node}: {step}{line}"))).await?;
+                }
             }
             StepOutcome::Ran { output } => {
                 for line in output.lines().filter(|_| verbose || step.starts_with("script")) {

@@ -28,6 +28,7 @@ pub use self::command::{
 pub use self::diff::{Difference, differences};
 pub use self::draft::{Change, Draft, Savepoint};
 pub use self::outcome::{Context, Line, Outcome, Talk, error, warning};
+pub use self::range::Chosen;
 
 use crate::model::Model;
 

@@ -7,7 +7,7 @@
 use common::id::NodeName;
 use serde_json::json;
 
-use super::{Context, Draft, Nodeset, Outcome, Talk};
+use super::{Context, Draft, Nodeset, Outcome, Talk, verify};
 use crate::derive;
 use crate::model::Model;
 use crate::table::{RowKey, schema as table};
@@ -28,7 +28,10 @@ enum State {
 pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
     let mut talk = Talk::new(context);
     let nodes = match arguments.nodes.expand(model) {
-        Ok(nodes) => nodes,
+        Ok(chosen) => {
+            chosen.warnings.iter().for_each(|text| talk.warn(text));
+            chosen.nodes
+        }
         Err(refusal) => {
             return Outcome {
                 lines: vec![super::Line::Err(format!("Error: {refusal}"))],
@@ -78,7 +81,10 @@ pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
         talk.hint("nothing was changed (--atomic)");
     }
     let change = draft.finish();
-    talk.finish((!arguments.mode.dry_run && !change.is_empty()).then_some(change))
+    if arguments.mode.dry_run {
+        return verify::preview(&change, talk, context);
+    }
+    talk.finish((!change.is_empty()).then_some(change))
 }
 
 fn stat(model: &Model, nodes: &[NodeName], talk: &mut Talk<'_>) {

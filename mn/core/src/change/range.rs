@@ -7,13 +7,23 @@ use super::Range;
 use crate::model::Model;
 use crate::query::range;
 
-impl Range {
+/// The nodes of a noderange, and what is odd in its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
     /// The nodes, sorted; all of them exist.
+    pub nodes: Vec<NodeName>,
+    /// What is probably not meant: shown to the operator, and nothing else.
+    pub warnings: Vec<String>,
+}
+
+impl Range {
+    /// The nodes, and what is odd in the text.
     ///
     /// # Errors
     /// When a name is unknown or the text cannot be read; the words are xCAT's.
-    pub fn expand(&self, model: &Model) -> Result<Vec<NodeName>, Refusal> {
-        let names = range::nodes(model, self).map_err(Refusal::new)?;
-        Ok(names.iter().filter_map(|name| model.node(name)).cloned().collect())
+    pub fn expand(&self, model: &Model) -> Result<Chosen, Refusal> {
+        let found = range::nodes(model, self).map_err(Refusal::new)?;
+        let nodes = found.nodes.iter().filter_map(|name| model.node(name.as_str())).cloned().collect();
+        Ok(Chosen { nodes, warnings: found.warnings })
     }
 }

@@ -19,7 +19,7 @@ mod plan;
 
 use common::id::{NodeName, SnName};
 
-pub use self::plan::{Moving, Plan, plan};
+pub use self::plan::{Moving, Plan, plan, postscripts};
 use super::{Change, Draft};
 use crate::model::Model;
 use crate::table::{Row, RowKey, schema as table};

@@ -10,7 +10,7 @@ use common::report::Refusal;
 use common::slice::Script;
 use common::wire::work::{SyncFile, Work};
 
-use super::Updatenode;
+use super::{Chosen, Updatenode};
 use crate::derive;
 use crate::model::Model;
 
@@ -28,6 +28,15 @@ pub struct Batch {
     pub work: Work,
 }
 
+/// What an `updatenode` does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Who does what.
+    pub batches: Vec<Batch>,
+    /// What is probably not meant, for the operator; it stops nothing.
+    pub warnings: Vec<String>,
+}
+
 /// Plans an `updatenode`; `sync` gives the files that an image's list brings to a node.
 ///
 /// # Errors
@@ -36,15 +45,16 @@ pub fn plan(
     model: &Model,
     arguments: &Updatenode,
     sync: &dyn Fn(&NodeName) -> Result<Vec<SyncFile>, Refusal>,
-) -> Result<Vec<Batch>, Vec<Refusal>> {
-    let nodes = arguments.nodes.expand(model).map_err(|refusal| vec![refusal])?;
+) -> Result<Plan, Vec<Refusal>> {
+    let Chosen { nodes, warnings } = arguments.nodes.expand(model).map_err(|refusal| vec![refusal])?;
     // No action is all of them, as xCAT has it.
     let everything = arguments.scripts.is_none() && !arguments.sync && !arguments.settle;
     let mut refusals = Vec::new();
-    let named = match &arguments.scripts {
-        Some(words) if !words.is_empty() => Some(scripts(model, words, &mut refusals)),
-        _ => None,
+    let named = match arguments.scripts.as_deref().filter(|words| !words.is_empty()) {
+        Some(words) => named(model, words).map_err(|found| refusals.extend(found)).ok(),
+        None => None,
     };
+    let settle = arguments.settle || everything || named.as_ref().is_some_and(|named| named.settle);
     let mut batches: BTreeMap<(Vec<SnName>, Vec<u8>), Batch> = BTreeMap::new();
     for node in nodes {
         let pool = derive::pool_of(model, &node);
@@ -59,37 +69,55 @@ pub fn plan(
             Vec::new()
         });
         let scripts = match &named {
-            Some(scripts) => scripts.clone(),
+            Some(named) => named.scripts.clone(),
             None if everything || arguments.scripts.is_some() => derive::scripts_of(model, &node),
             None => Vec::new(),
         };
         let timeout_seconds = arguments.timeout_seconds.unwrap_or(TIMEOUT_SECONDS);
-        let work = Work { sync: files, scripts, settle: arguments.settle || everything, timeout_seconds };
+        let work = Work { sync: files, scripts, settle, timeout_seconds };
         // Plain data always encodes; equal work has equal bytes.
         let key = (pool.clone(), postcard::to_stdvec(&work).unwrap_or_default());
         batches.entry(key).or_insert_with(|| Batch { pool, nodes: Vec::new(), work }).nodes.push(node);
     }
-    if refusals.is_empty() { Ok(batches.into_values().collect()) } else { Err(refusals) }
+    let batches = batches.into_values().collect();
+    if refusals.is_empty() { Ok(Plan { batches, warnings }) } else { Err(refusals) }
 }
 
-/// The scripts of `-P`, each of which must be a file; an item may carry arguments.
-fn scripts(model: &Model, words: &[String], refusals: &mut Vec<Refusal>) -> Vec<Script> {
-    let mut scripts = Vec::new();
+/// What xCAT has scripts for and an agent does by itself, as a part of its desired state.
+const BUILT_IN: [&str; 3] = ["syslog", "setupntp", "mkresolvconf"];
+
+/// What the words of a `-P` mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The scripts to run.
+    scripts: Vec<Script>,
+    /// Whether the desired state is to be brought, which does what the rest of them say.
+    settle: bool,
+}
+
+/// Reads a `-P`: each word is a script in the served tree, which may carry arguments, or one of
+/// xCAT's that an agent does by itself.
+///
+/// # Errors
+/// One refusal for each script that is not there.
+pub(crate) fn named(model: &Model, words: &[String]) -> Result<Named, Vec<Refusal>> {
+    let (mut named, mut refusals) = (Named::default(), Vec::new());
     for word in words {
         let mut parts = word.split_whitespace();
         let name = parts.next().unwrap_or_default();
         match derive::script_hash(model, name) {
             Some(hash) => {
                 let arguments = parts.map(str::to_owned).collect();
-                scripts.push(Script { name: name.to_owned(), arguments, hash });
+                named.scripts.push(Script { name: name.to_owned(), arguments, hash });
             }
+            None if BUILT_IN.contains(&name) => named.settle = true,
             None => {
                 let refusal = Refusal::new(format!("there is no script {name:?}"));
-                refusals.push(
-                    refusal.attempt(format!("put it into tree/install/postscripts/{name} of the mn folder")),
-                );
+                refusals.push(refusal.attempt(format!(
+                    "put it into the management node's folder as tree/install/postscripts/{name}"
+                )));
             }
         }
     }
-    scripts
+    if refusals.is_empty() { Ok(named) } else { Err(refusals) }
 }

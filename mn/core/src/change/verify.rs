@@ -108,10 +108,14 @@ fn conclude(mode: Mode, change: Change, mut talk: Talk<'_>, context: &Context) -
         talk.error("Nothing is changed: with --atomic, all objects change or none.");
         return without_claims(talk.finish(None));
     }
-    if !mode.dry_run {
-        let change = Some(change).filter(|change| !change.is_empty());
-        return talk.finish(change);
+    if mode.dry_run {
+        return preview(&change, talk, context);
     }
+    talk.finish(Some(change).filter(|change| !change.is_empty()))
+}
+
+/// What a dry run shows in the place of what was done: every value that would change.
+pub(super) fn preview(change: &Change, talk: Talk<'_>, context: &Context) -> Outcome {
     let mut outcome = without_claims(talk.finish(None));
     let differences = differences(change.edits());
     for difference in &differences {

@@ -8,16 +8,19 @@ use super::Nodels;
 use super::object;
 use super::range;
 use super::select::{self, Selection};
-use crate::change::{Context, Line, error};
+use crate::change::{Context, Line, error, warning};
 use crate::model::{Model, Origin};
 use crate::table::{TableId, schema};
 
 /// Answers `nodels`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Nodels, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
     let nodes = match &args.nodes {
-        None => model.nodes().map(ToString::to_string).collect(),
+        None => model.nodes().map(ToString::to_string).collect::<Vec<String>>(),
         Some(range) => match range::nodes(model, range) {
-            Ok(nodes) => nodes,
+            Ok(found) => {
+                found.warnings.iter().for_each(|text| out(Line::Err(warning(context, text))));
+                found.nodes.iter().map(ToString::to_string).collect()
+            }
             Err(text) => {
                 out(Line::Err(format!("Error: {text}")));
                 return 1;

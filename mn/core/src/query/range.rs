@@ -2,16 +2,25 @@
 
 use crate::change::Range;
 use crate::model::Model;
-use crate::noderange::{self, Options};
+use crate::noderange::{self, Expansion, Options};
+
+/// Names of nodes, and what is odd in the text that means them.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    /// The names.
+    pub(crate) names: Vec<String>,
+    /// For the operator, on standard error: the exit status stays.
+    pub(crate) warnings: Vec<String>,
+}
 
 /// The nodes that a noderange means, all of which exist, sorted.
 ///
 /// # Errors
 /// The text for the operator.
-pub(crate) fn nodes(model: &Model, range: &Range) -> Result<Vec<String>, String> {
+pub(crate) fn nodes(model: &Model, range: &Range) -> Result<Expansion, String> {
     let options = Options { verify: true, ..Options::default() };
     let found = noderange::expand(&range.text, model, options, &|name| range.file(name));
-    Ok(found.map_err(|error| error.to_string())?.nodes.iter().map(ToString::to_string).collect())
+    found.map_err(|error| error.to_string())
 }
 
 /// The names that a noderange means, whether or not there are such nodes: how definition commands
@@ -19,11 +28,12 @@ pub(crate) fn nodes(model: &Model, range: &Range) -> Result<Vec<String>, String>
 ///
 /// # Errors
 /// The text for the operator.
-pub(crate) fn names(model: &Model, range: &Range) -> Result<Vec<String>, String> {
+pub(crate) fn names(model: &Model, range: &Range) -> Result<Names, String> {
     let verify = range.text.trim_start().starts_with('/');
     let options = Options { verify, ..Options::default() };
     let found = noderange::expand_known(&range.text, model, options, &|name| range.file(name))
         .map_err(|error| error.to_string())?;
     // Words that no node may be called are refused by whoever would make one of them.
-    Ok(found.nodes.iter().map(ToString::to_string).chain(found.missing).collect())
+    let names = found.nodes.iter().map(ToString::to_string).chain(found.missing).collect();
+    Ok(Names { names, warnings: found.warnings })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::id::NodeName;
 use common::wire::work::{Receipt, RunAnswer, StepOutcome};
-use mn_core::change::snmove::Move;
+use mn_core::change::snmove::{self, Move};
 use mn_core::change::{Range, Snmove, Updatenode, updatenode};
 use mn_core::model::Model;
 use mn_core::table::schema::{AGENT, OWNERSHIP};
@@ -89,14 +89,13 @@ impl Mover {
     /// `-P`: runs scripts on the moved nodes, through their new owner.
     async fn scripts(&self, one: &Move, nodes: &[NodeName], words: &str, report: &mut Report) {
         let names = nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let list = words.split(',').map(str::trim).filter(|word| !word.is_empty() && *word != "all");
         let asked = Updatenode {
             nodes: Range::new(names),
-            scripts: Some(list.map(str::to_owned).collect()),
+            scripts: Some(snmove::postscripts(words)),
             ..Updatenode::default()
         };
         let batches = match updatenode::plan(&self.book.read(), &asked, &|_| Ok(Vec::new())) {
-            Ok(batches) => batches,
+            Ok(plan) => plan.batches,
             Err(refusals) => {
                 refusals.iter().for_each(|refusal| report.attention(&refusal.subject, &refusal.to_string()));
                 return;

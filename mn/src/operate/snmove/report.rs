@@ -42,6 +42,7 @@ impl Report {
     }
 
     pub(super) fn planned(&mut self, plans: &[Plan]) {
+        self.notes.extend(plans.iter().flat_map(|plan| plan.warnings.iter().cloned()));
         self.plans = plans.to_vec();
     }
 
@@ -93,12 +94,25 @@ impl Report {
             let from: BTreeSet<&str> =
                 plan.nodes.iter().filter_map(|moving| moving.from.as_ref()).map(SnName::as_str).collect();
             let from = from.into_iter().collect::<Vec<_>>().join(", ");
-            let text = format!(
-                "{} nodes would move from {from} to {}; nothing was changed",
-                plan.nodes.len(),
-                plan.target
-            );
-            speaker.out(text).await;
+            let from = if from.is_empty() { String::new() } else { format!("from {from} ") };
+            let count = counted(plan.nodes.len(), "node");
+            speaker.out(format!("{count} would move {from}to {}; nothing was changed", plan.target)).await;
+            self.settled(plan, speaker).await;
+        }
+        self.notes(speaker).await;
+    }
+
+    /// Nodes of which nothing changes.
+    async fn settled(&self, plan: &Plan, speaker: &Speaker<'_>) {
+        if !plan.settled.is_empty() {
+            let count = counted(plan.settled.len(), "node");
+            speaker.out(format!("{count} owned by {} already", plan.target)).await;
+        }
+    }
+
+    async fn notes(&self, speaker: &Speaker<'_>) {
+        for note in &self.notes {
+            speaker.err(format!("snmove: {note}")).await;
         }
     }
 
@@ -106,25 +120,20 @@ impl Report {
         for (subject, text) in &self.attention {
             speaker.err(format!("snmove: {subject}: {text}")).await;
         }
-        for note in &self.notes {
-            speaker.err(format!("snmove: {note}")).await;
-        }
-        let settled: usize = self.plans.iter().map(|plan| plan.settled.len()).sum();
-        if settled > 0 {
-            speaker.out(format!("{settled} nodes were where they should be already")).await;
+        self.notes(speaker).await;
+        for plan in &self.plans {
+            self.settled(plan, speaker).await;
         }
         let seconds = since(self.start).as_secs_f64();
         for (target, count) in &self.moved {
-            let mut line = format!("{count} nodes moved to {target} in {seconds:.2} s");
+            let mut line = format!("{} moved to {target} in {seconds:.2} s", counted(*count, "node"));
             if !self.followed.is_empty() {
-                line.push_str(&format!(", {} agents repointed", self.followed.len()));
+                line.push_str(&format!(", {} repointed", counted(self.followed.len(), "agent")));
             }
             if !self.pending.is_empty() {
-                line.push_str(&format!(
-                    ", {} follow when they are back ({})",
-                    self.pending.len(),
-                    list(&self.pending)
-                ));
+                let follow =
+                    if self.pending.len() == 1 { "follows when it is" } else { "follow when they are" };
+                line.push_str(&format!(", {} {follow} back ({})", self.pending.len(), list(&self.pending)));
             }
             speaker.out(line).await;
         }
@@ -151,6 +160,11 @@ impl Report {
             "seconds": since(self.start).as_secs_f64(),
         })
     }
+}
+
+/// `1 node`, `2 nodes`.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 fn list(nodes: &BTreeSet<NodeName>) -> String {

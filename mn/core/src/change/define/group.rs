@@ -105,7 +105,8 @@ impl Members {
 
 /// The nodes of a noderange that exist; the others are said.
 fn known(model: &Model, text: &str, talk: &mut Talk<'_>) -> Result<Vec<String>, Refuse> {
-    let mut names = range::names(model, &Range::new(text))?;
+    let range::Names { mut names, warnings } = range::names(model, &Range::new(text))?;
+    warnings.iter().for_each(|text| talk.warn(text));
     names.retain(|name| {
         let is_known = model.has_node(name);
         if !is_known {

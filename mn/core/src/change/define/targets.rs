@@ -65,7 +65,10 @@ pub(crate) fn names(
         return Some(names);
     }
     match range::names(model, range) {
-        Ok(names) => Some(names),
+        Ok(found) => {
+            found.warnings.iter().for_each(|text| talk.warn(text));
+            Some(found.names)
+        }
         Err(text) => {
             talk.error(&text);
             None
@@ -83,7 +86,8 @@ pub(crate) fn refuse_name(model: &Model, kind: &ObjectType, name: &str) -> Optio
         "node" => is_plain && name.parse::<common::id::NodeName>().is_ok(),
         // A group is addressed by noderanges: its name must come out of one as itself.
         "group" => {
-            range::names(model, &Range::new(name)).is_ok_and(|names| names == [name]) || model.has_group(name)
+            let is_itself = range::names(model, &Range::new(name)).is_ok_and(|found| found.names == [name]);
+            is_itself || model.has_group(name)
         }
         "network" => name.parse::<NetworkName>().is_ok(),
         "osimage" => name.parse::<ImageName>().is_ok(),

@@ -4,6 +4,8 @@
 //! back to where the node came from puts its rows back byte for byte, as long as nobody has
 //! changed them in between.
 
+use std::net::Ipv4Addr;
+
 use common::id::{NodeName, SnName};
 
 use super::Move;
@@ -26,14 +28,23 @@ const CELLS: [(TableId, &str); 6] = [
 pub(super) fn rewrite(draft: &mut Draft, one: &Move, node: &NodeName) {
     let was = own_cells(draft.model(), node);
     let from = old_owner(draft.model(), one, node);
-    if !put_back(draft, one, node, &was) {
-        set_new(draft, one, node);
+    let stays = derive::pool_of(draft.model(), node).first() == Some(&one.target);
+    if stays || !put_back(draft, one, node, &was) {
+        set_new(draft, one, node, stays);
     }
     let wrote = own_cells(draft.model(), node);
     if was == wrote {
         return;
     }
     let key = RowKey::one(node.as_str());
+    if stays {
+        // It came from nowhere: the way back is still the one of the last move.
+        let row = draft.model().tables().row(table::OWNERSHIP, node.as_str());
+        if row.is_some_and(|row| row.cell("wrote") == Some(was.as_str())) {
+            draft.set(table::OWNERSHIP, &key, "wrote", &wrote);
+        }
+        return;
+    }
     draft.set(table::OWNERSHIP, &key, "from", from.as_ref().map_or("", SnName::as_str));
     draft.set(table::OWNERSHIP, &key, "was", &was);
     draft.set(table::OWNERSHIP, &key, "wrote", &wrote);
@@ -80,7 +91,7 @@ fn effective(model: &Model, node: &NodeName, (table, column): (TableId, &str)) -
     model.cell(table, node.as_str(), column).map(std::borrow::Cow::into_owned).unwrap_or_default()
 }
 
-fn set_new(draft: &mut Draft, one: &Move, node: &NodeName) {
+fn set_new(draft: &mut Draft, one: &Move, node: &NodeName, stays: bool) {
     let model = draft.model();
     let [pool, master, tftp, nfs, monitor, console] = CELLS.map(|cell| effective(model, node, cell));
     let is_source = |word: &str| match &one.source {
@@ -89,7 +100,10 @@ fn set_new(draft: &mut Draft, one: &Move, node: &NodeName) {
     };
     let old_master = one.sourcen.clone().unwrap_or_else(|| master.clone());
     let is_old_master = |word: &str| is_same_host(model, word, &old_master);
-    let new_master = new_master(model, one, node);
+    let new_master = match stays && one.targetn.is_none() && means(model, &master, &one.target) {
+        true => master.clone(),
+        false => new_master(model, one, node),
+    };
     let moved = |word: &str| if is_old_master(word) { new_master.clone() } else { word.to_owned() };
     let values = [
         new_pool(model, &pool, &one.target),
@@ -124,6 +138,19 @@ fn new_master(model: &Model, one: &Move, node: &NodeName) -> String {
     // A move is planned only where there is such an address; the name is what is left without.
     derive::address_for(model, &one.target, node)
         .map_or_else(|_| one.target.to_string(), |address| address.to_string())
+}
+
+/// Whether an `xcatmaster` means this service node: by saying nothing, or by any of its addresses.
+/// Such a one is not spelled anew where the node stays.
+fn means(model: &Model, master: &str, target: &SnName) -> bool {
+    let own = all_addresses(model, target);
+    master.is_empty() || model.resolve(master).iter().any(|address| own.contains(address))
+}
+
+/// The addresses of a service node under whatever names.
+pub(super) fn all_addresses(model: &Model, sn: &SnName) -> Vec<Ipv4Addr> {
+    let defined = model.addresses(sn.as_str()).into_iter().map(|address| address.ip);
+    derive::addresses_of(model, sn).into_iter().chain(defined).collect()
 }
 
 /// Whether two words mean the same host: as text, or by an address.

@@ -1,10 +1,12 @@
 //! Which nodes a move takes, and everything that refuses it, before anything changes.
 
+use std::net::Ipv4Addr;
+
 use common::id::{NodeName, SnName};
 use common::report::Refusal;
 
 use super::{Move, State, attributes, under_way};
-use crate::change::{Draft, Snmove};
+use crate::change::{Chosen, Draft, Snmove, updatenode};
 use crate::derive;
 use crate::model::Model;
 use crate::table::{nearest, schema as table};
@@ -24,6 +26,8 @@ pub struct Plan {
     pub nodes: Vec<Moving>,
     /// Selected nodes that are as they would become already.
     pub settled: Vec<NodeName>,
+    /// What is probably not meant, for the operator; it stops nothing.
+    pub warnings: Vec<String>,
 }
 
 /// A node that moves.
@@ -43,8 +47,8 @@ pub struct Moving {
 /// Everything that is wrong, all at once; then nothing is changed for any node.
 pub fn plan(model: &Model, arguments: &Snmove) -> Result<Vec<Plan>, Vec<Refusal>> {
     let ask = Ask::read(model, arguments)?;
-    let nodes = ask.select(model, arguments)?;
-    let mut refusals = Vec::new();
+    let Chosen { nodes, mut warnings } = ask.select(model, arguments)?;
+    let mut refusals = scripts(model, arguments);
     let mut plans: Vec<Plan> = Vec::new();
     for node in nodes {
         match ask.node(model, &node) {
@@ -62,7 +66,23 @@ pub fn plan(model: &Model, arguments: &Snmove) -> Result<Vec<Plan>, Vec<Refusal>
             }
         }
     }
+    warnings.extend(plans.iter().filter_map(|plan| ask.unknown_name(model, plan)));
+    if let Some(first) = plans.first_mut() {
+        first.warnings = warnings;
+    }
     if refusals.is_empty() { Ok(plans) } else { Err(refusals) }
+}
+
+/// Scripts of `-P` that are not there: found now, since afterwards the nodes have moved.
+fn scripts(model: &Model, arguments: &Snmove) -> Vec<Refusal> {
+    let words = arguments.postscripts.as_deref().unwrap_or_default();
+    updatenode::named(model, &postscripts(words)).err().unwrap_or_default()
+}
+
+/// The scripts that a `-P` names besides those of the node (`all`).
+pub fn postscripts(words: &str) -> Vec<String> {
+    let words = words.split(',').map(str::trim);
+    words.filter(|word| !word.is_empty() && *word != "all").map(str::to_owned).collect()
 }
 
 /// What was asked, with the service nodes looked up.
@@ -73,10 +93,12 @@ struct Ask {
     sourcen: Option<String>,
 }
 
-fn service_node(model: &Model, option: &str, text: &str) -> Result<SnName, Refusal> {
+/// The service node of this name; `other` is the other end of the move, which it cannot be.
+fn service_node(model: &Model, option: &str, text: &str, other: Option<&str>) -> Result<SnName, Refusal> {
     derive::service_node_named(model, text).ok_or_else(|| {
         let known: Vec<String> = model.service_nodes().iter().map(ToString::to_string).collect();
-        let close = nearest::names(text, known.iter().map(String::as_str));
+        let may_be = known.iter().map(String::as_str).filter(|name| Some(*name) != other);
+        let close = nearest::names(text, may_be);
         let because = if model.has_node(text) {
             format!("{text} is a node without a row in the table servicenode")
         } else {
@@ -104,16 +126,15 @@ impl Ask {
             let refusal = Refusal::new("nothing says which nodes are to move");
             refusals.push(refusal.attempt("snmove NODERANGE -d SN, or snmove -s SN1 -d SN2"));
         }
-        let mut look =
-            |option, text: &Option<String>| match text.as_deref().map(|t| service_node(model, option, t)) {
-                Some(Ok(sn)) => Some(sn),
-                Some(Err(refusal)) => {
-                    refusals.push(refusal);
-                    None
-                }
-                None => None,
-            };
-        let (target, source) = (look("-d", &arguments.dest), look("-s", &arguments.source));
+        let (source, dest) = (arguments.source.as_deref(), arguments.dest.as_deref());
+        let mut look = |option, text: Option<&str>, other| match service_node(model, option, text?, other) {
+            Ok(sn) => Some(sn),
+            Err(refusal) => {
+                refusals.push(refusal);
+                None
+            }
+        };
+        let (target, source) = (look("-d", dest, source), look("-s", source, dest));
         if arguments.nodes.is_none() && target.is_some() && target == source {
             refusals.push(
                 Refusal::new("the source and the target are the same service node").attempt("another -d"),
@@ -129,12 +150,13 @@ impl Ask {
     fn plan(&self, target: SnName) -> Plan {
         let Self { targetn, source, sourcen, .. } = self;
         let (targetn, source, sourcen) = (targetn.clone(), source.clone(), sourcen.clone());
-        Plan { target, targetn, source, sourcen, nodes: Vec::new(), settled: Vec::new() }
+        let (nodes, settled, warnings) = (Vec::new(), Vec::new(), Vec::new());
+        Plan { target, targetn, source, sourcen, nodes, settled, warnings }
     }
 
     /// The nodes: those of the noderange, else exactly those whose owner is the source;
     /// service nodes are never moved along.
-    fn select(&self, model: &Model, arguments: &Snmove) -> Result<Vec<NodeName>, Vec<Refusal>> {
+    fn select(&self, model: &Model, arguments: &Snmove) -> Result<Chosen, Vec<Refusal>> {
         let Some(range) = &arguments.nodes else {
             let owned = |node: &&NodeName| {
                 derive::pool_of(model, node).first() == self.source.as_ref()
@@ -146,12 +168,15 @@ impl Ask {
                 let refusal = Refusal::new(format!("{source} owns no nodes"));
                 Err(vec![refusal.because(format!("no node has {source} first in its servicenode"))])
             } else {
-                Ok(nodes)
+                Ok(Chosen { nodes, warnings: Vec::new() })
             };
         };
-        let nodes = range.expand(model).map_err(|refusal| vec![refusal])?;
+        let chosen = range.expand(model).map_err(|refusal| vec![refusal])?;
+        let nodes = &chosen.nodes;
         if nodes.is_empty() {
             let refusal = Refusal::new(format!("the noderange {:?} means no nodes", range.text));
+            let why = chosen.warnings.join("; ");
+            let refusal = if why.is_empty() { refusal } else { refusal.because(why) };
             return Err(vec![refusal.attempt(format!("nodels {}", range.text))]);
         }
         let servers: Vec<String> = nodes
@@ -160,10 +185,29 @@ impl Ask {
             .map(ToString::to_string)
             .collect();
         if servers.is_empty() {
-            return Ok(nodes);
+            return Ok(chosen);
         }
-        let refusal = Refusal::new(format!("{} cannot be moved: service nodes", servers.join(", ")));
-        Err(vec![refusal.attempt(format!("snmove '{},-{}' …", range.text, servers.join(",-")))])
+        let attempt = if servers.len() < nodes.len() {
+            format!("snmove '{},-{}' …", range.text, servers.join(",-"))
+        } else {
+            let first = servers.first().map_or("SN1", String::as_str);
+            format!("snmove -s {first} -d SN2, which moves the nodes that {first} owns")
+        };
+        let refusal = Refusal::new(format!("service nodes are not moved: {}", servers.join(", ")));
+        Err(vec![refusal.attempt(attempt)])
+    }
+
+    /// A `-D` that no definition explains. It is written all the same, as sites have names of their
+    /// own; what the nodes are told is an address that is known.
+    fn unknown_name(&self, model: &Model, plan: &Plan) -> Option<String> {
+        let name = self.targetn.as_deref().filter(|name| model.resolve(name).is_empty())?;
+        let node = plan.nodes.iter().map(|moving| &moving.node).chain(&plan.settled).next()?;
+        let address = derive::address_for(model, &plan.target, node).ok()?;
+        Some(format!(
+            "no definition says which address {name} is; the nodes are told {address}. \
+             To define it: chdef {} -p otherinterfaces={name}:ADDRESS",
+            plan.target
+        ))
     }
 
     /// Where a node goes and what changes for it.
@@ -207,9 +251,18 @@ impl Ask {
         {
             let stays = Refusal::new(format!("stays where it is: {name} is not on network {}", network.name));
             let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            return Err(stays
-                .because(format!("{name} is {}", listed.join(", ")))
-                .attempt("another -D, or none"));
+            let stays = if listed == [*name] {
+                stays
+            } else {
+                stays.because(format!("{name} is {}", listed.join(", ")))
+            };
+            return Err(stays.attempt("another -D, or none"));
+        }
+        if let Some((name, addresses)) = &named
+            && let Some(other) = whose(model, name, addresses, target)
+        {
+            let refusal = Refusal::new(format!("stays where it is: {name} is {other}, not {target}"));
+            return Err(refusal.attempt("another -D, or none"));
         }
         if named.is_some_and(|(_, addresses)| !addresses.is_empty()) {
             return Ok(());
@@ -227,6 +280,29 @@ impl Ask {
                 .attempt(format!("another -d, or give {target} an address on {}", error.network))
         })
     }
+}
+
+/// The other machine whose these addresses are; none where they are the target's, or nobody's who
+/// is defined by another name (an address that moves from machine to machine may be).
+fn whose(model: &Model, name: &str, addresses: &[Ipv4Addr], target: &SnName) -> Option<String> {
+    let own = attributes::all_addresses(model, target);
+    if addresses.is_empty() || addresses.iter().any(|address| own.contains(address)) {
+        return None;
+    }
+    let others = model.service_nodes().into_iter().filter(|sn| sn != target);
+    let is_there =
+        |sn: &SnName| attributes::all_addresses(model, sn).iter().any(|own| addresses.contains(own));
+    let other = others.into_iter().find(is_there).map(|sn| sn.to_string());
+    let master = model
+        .site("master")
+        .is_some_and(|master| model.resolve(master).iter().any(|address| addresses.contains(address)));
+    let master = || master.then(|| "the management node".to_owned());
+    let node = || {
+        let is_it = |node: &&NodeName| model.ip(node.as_str()).is_some_and(|ip| addresses.contains(&ip));
+        let found = model.nodes().filter(|node| node.as_str() != name).find(is_it);
+        found.map(|node| format!("the node {node}"))
+    };
+    other.or_else(master).or_else(node)
 }
 
 /// Column, before and after of an edit.

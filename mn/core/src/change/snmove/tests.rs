@@ -105,6 +105,30 @@ fn there_and_back_leaves_every_row_as_it_was() {
 }
 
 #[test]
+fn a_node_that_is_there_already_is_left_as_it_is_each_time() {
+    for rows in ["", "noderes n1 xcatmaster=sn1e"] {
+        let model = fixture::model(&format!("{CLUSTER}\n{rows}"));
+        let plans = plan(&model, &to("n1", "sn1")).unwrap();
+        assert_eq!((plans[0].nodes.len(), plans[0].settled.len()), (0, 1), "{rows}");
+    }
+    // What names another host is put right, once.
+    let model = fixture::model(&format!("{CLUSTER}\nnoderes n1 xcatmaster=sn2e"));
+    let model = moved(&model, &to("n1", "sn1"));
+    assert_eq!(attributes(&model, "n1"), "sn1,sn2 10.0.0.11    ");
+    assert!(plan(&model, &to("n1", "sn1")).unwrap()[0].nodes.is_empty());
+}
+
+#[test]
+fn a_new_name_for_the_same_owner_does_not_lose_the_way_back() {
+    let before = fixture::model(CLUSTER);
+    let there = moved(&before, &to("n1", "sn2"));
+    let renamed = moved(&there, &Snmove { destn: Some("sn2e".to_owned()), ..to("n1", "sn2") });
+    assert_eq!(attributes(&renamed, "n1"), "sn2,sn1 sn2e    ");
+    let back = moved(&renamed, &to("n1", "sn1"));
+    assert_eq!(back.tables().row(table::NODERES, "n1"), before.tables().row(table::NODERES, "n1"));
+}
+
+#[test]
 fn what_an_operator_changed_in_between_is_not_put_back() {
     let there = moved(&fixture::model(CLUSTER), &to("n1", "sn2"));
     let mut draft = Draft::new(&there);
@@ -141,7 +165,7 @@ fn service_nodes_are_never_moved_along() {
     assert_eq!(plans[0].nodes.len(), 3);
     let text = refusals(&model, &to("n1,sn2", "sn2"));
     insta::assert_snapshot!(text, @r"
-    snmove: sn2 cannot be moved: service nodes
+    snmove: service nodes are not moved: sn2
       try      snmove 'n1,sn2,-sn2' …
     ");
 }
@@ -182,6 +206,16 @@ fn refusals_say_what_why_and_what_to_try() {
       because  sn1e is 10.0.0.21
       try      another -D, or none
     ");
+    let others = Snmove { destn: Some("10.0.0.1".to_owned()), ..to("n1", "sn2") };
+    insta::assert_snapshot!(refusals(&model, &others), @r"
+    snmove: n1: stays where it is: 10.0.0.1 is the management node, not sn2
+      try      another -D, or none
+    ");
+    let script = Snmove { postscripts: Some("syslog,nosuch arg,all".to_owned()), ..to("n1", "sn2") };
+    insta::assert_snapshot!(refusals(&model, &script), @r#"
+    snmove: there is no script "nosuch"
+      try      put it into the management node's folder as tree/install/postscripts/nosuch
+    "#);
     insta::assert_snapshot!(refusals(&model, &Snmove::default()), @r"
     snmove: nothing says which nodes are to move
       try      snmove NODERANGE -d SN, or snmove -s SN1 -d SN2
@@ -212,4 +246,13 @@ fn a_move_hands_over_in_epochs_and_is_never_answered_by_two() {
     commit(&mut model, &change);
     assert_eq!(roles(&model), [Role::Backup, Role::Owner]);
     assert!(all_under_way(&model).is_empty());
+}
+
+#[test]
+fn a_name_that_nothing_defines_is_used_with_a_warning() {
+    let model = fixture::model(CLUSTER);
+    let plans = plan(&model, &Snmove { destn: Some("sn2x".to_owned()), ..to("n1", "sn2") }).unwrap();
+    insta::assert_snapshot!(plans[0].warnings.join("\n"), @"no definition says which address sn2x is; the nodes are told 10.0.0.12. To define it: chdef sn2 -p otherinterfaces=sn2x:ADDRESS");
+    let odd = plan(&model, &to("n1,n9-n4", "sn2")).unwrap();
+    insta::assert_snapshot!(odd[0].warnings.join("\n"), @"n9-n4 counts down or has too many zeros, and means no node");
 }
