@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use common::report::{Refusal, chain};
 use common::wire::join::{Kind, Token, TokenError};
-use runtime::disk::DirLock;
+use runtime::disk::{DirLock, absolute};
 use runtime::link::identity::{Identity, Role};
 use runtime::link::join::join;
 use runtime::signal::stop_signal;
@@ -79,10 +79,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     runtime::log::init("info");
     let done = match cli.command {
-        Verb::Join { token, home } => with_runtime(join_once(token, &home.dir)),
+        Verb::Join { token, home } => with_runtime(join_once(token, &absolute(&home.dir))),
         Verb::Serve { home, root, token } => {
             let token = token.or_else(|| kernel_token(Path::new("/proc/cmdline")));
-            with_runtime(serve(&home.dir, &root, token))
+            with_runtime(serve(&absolute(&home.dir), &absolute(&root), token))
         }
     };
     match done {

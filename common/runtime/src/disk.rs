@@ -85,6 +85,12 @@ fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
+/// A folder as the command line names it, independent of where a program or its children stand.
+pub fn absolute(dir: &Path) -> PathBuf {
+    // It fails where the path is empty or the current folder is gone; then opening it says so.
+    std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
+}
+
 /// Why a folder cannot be a daemon's home.
 #[derive(Debug, thiserror::Error)]
 pub enum DirError {

@@ -15,7 +15,8 @@ use common::wire::agent::Desired;
 use common::wire::work::{Receipt, StepOutcome};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -62,12 +63,10 @@ async fn run_file(
     limit: Duration,
 ) -> io::Result<StepOutcome> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
-    let mut child = spawn(path, arguments, context).await?;
-    let stdout = child.stdout.take();
-    let stderr = child.stderr.take();
+    let (mut child, mut output) = spawn(path, arguments, context).await?;
     let mut tail = Tail::default();
     let waited = timeout(limit, async {
-        let reading = tail.read(stdout, stderr);
+        let reading = tail.read(&mut output);
         tokio::pin!(reading);
         tokio::select! {
             // The output ends before the script does, as a rule.
@@ -89,15 +88,20 @@ async fn run_file(
     }
 }
 
-async fn spawn(path: &Path, arguments: &[String], context: Context<'_>) -> io::Result<Child> {
+/// Starts it; both of its outputs come through one pipe, in the order in which they were written.
+async fn spawn(path: &Path, arguments: &[String], context: Context<'_>) -> io::Result<(Child, Receiver)> {
+    let (output, input) = io::pipe()?;
+    let output = Receiver::from_owned_fd(output.into())?;
     let mut command = Command::new(path);
     command
         .args(arguments)
+        .env_remove("DROVER_TOKEN")
+        .env_remove("DROVER_DIR")
         .envs(environment(context))
         .current_dir(context.root)
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(input.try_clone()?)
+        .stderr(input)
         .process_group(0)
         .kill_on_drop(true);
     // Another thread that forks while the file is still open for writing makes the kernel say "text
@@ -107,10 +111,10 @@ async fn spawn(path: &Path, arguments: &[String], context: Context<'_>) -> io::R
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            spawned => return spawned,
+            spawned => return Ok((spawned?, output)),
         }
     }
-    command.spawn()
+    Ok((command.spawn()?, output))
 }
 
 /// The variables that xCAT's scripts read, as far as they are known here.
@@ -124,7 +128,8 @@ fn environment(context: Context<'_>) -> Vec<(&'static str, String)> {
         let pool: Vec<&str> = desired.pool.iter().map(|member| member.sn.as_str()).collect();
         let owner = desired.pool.iter().find(|member| member.sn == desired.owner);
         variables.extend([
-            ("MASTER", desired.owner.to_string()),
+            // By its address, which a node can use before it resolves names.
+            ("MASTER", owner.map_or_else(|| desired.owner.to_string(), |owner| owner.address.to_string())),
             ("SERVICEGROUP", pool.join(",")),
             ("NTPSERVERS", list(&desired.ntp)),
             ("NAMESERVERS", list(&desired.nameservers)),
@@ -140,8 +145,9 @@ fn outcome(status: ExitStatus, tail: Tail) -> StepOutcome {
     if status.success() {
         return StepOutcome::Ran { output: tail.text() };
     }
-    // `status` reads "exit status: 3" or "signal: 9 (SIGKILL)".
-    let reason = format!("it ended with {status}{}", tail.as_quote());
+    // A signal reads "signal: 9 (SIGKILL)".
+    let how = status.code().map_or_else(|| status.to_string(), |code| format!("exit status {code}"));
+    let reason = format!("{how}{}", tail.as_quote());
     StepOutcome::Failed { reason, status: status.code() }
 }
 
@@ -160,25 +166,14 @@ async fn kill_group(child: &mut Child) {
 struct Tail(Vec<u8>);
 
 impl Tail {
-    async fn read(&mut self, stdout: Option<impl AsyncRead + Unpin>, stderr: Option<impl AsyncRead + Unpin>) {
-        let (Some(mut stdout), Some(mut stderr)) = (stdout, stderr) else { return };
-        let (mut out, mut err) = ([0; 2048], [0; 2048]);
-        let (mut out_open, mut err_open) = (true, true);
-        while out_open || err_open {
-            tokio::select! {
-                read = stdout.read(&mut out), if out_open => out_open = self.push(&out, read),
-                read = stderr.read(&mut err), if err_open => err_open = self.push(&err, read),
-            }
+    /// Reads until everyone who could write has ended.
+    async fn read(&mut self, output: &mut Receiver) {
+        let mut buffer = [0; 2048];
+        while let Ok(len @ 1..) = output.read(&mut buffer).await {
+            self.0.extend_from_slice(buffer.get(..len).unwrap_or_default());
+            let over = self.0.len().saturating_sub(MOST_OUTPUT);
+            self.0.drain(..over);
         }
-    }
-
-    /// Says whether more may come.
-    fn push(&mut self, buffer: &[u8], read: io::Result<usize>) -> bool {
-        let len = read.unwrap_or(0);
-        self.0.extend_from_slice(buffer.get(..len).unwrap_or_default());
-        let over = self.0.len().saturating_sub(MOST_OUTPUT);
-        self.0.drain(..over);
-        len > 0
     }
 
     /// At most [`MOST_OUTPUT`] bytes, also after bytes that are no UTF-8 were replaced.
@@ -195,7 +190,11 @@ impl Tail {
         let over = text.len().saturating_sub(MOST_OUTPUT - 100);
         let (_, end) = text.split_at(text.ceil_char_boundary(over));
         let end = end.trim();
-        if end.is_empty() { String::new() } else { format!("; it printed: {end}") }
+        match end.lines().count() {
+            0 => String::new(),
+            1 => format!("; it printed: {end}"),
+            _ => format!("; it printed:\n{end}"),
+        }
     }
 }
 

@@ -351,7 +351,7 @@ async fn a_run_brings_files_and_runs_scripts_and_says_what_became_of_each() {
     assert_eq!(outcomes["sync /opt/large"], &StepOutcome::Changed);
     assert_eq!(outcomes["syslog"], &StepOutcome::Kept);
     let StepOutcome::Ran { output } = outcomes["script hello"] else { panic!("{receipts:?}") };
-    assert_eq!(output, "hello from n1 of sn1\n");
+    assert_eq!(output, "hello from n1 of 127.0.77.1\n");
     assert!(!outcomes["script lost"].is_ok());
     assert_eq!(Digest::of(&std::fs::read(pool.file("opt/large")).unwrap()), Digest::of(&large));
     agent.stop().await;
