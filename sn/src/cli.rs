@@ -65,7 +65,7 @@ struct Serve {
     bind: Option<Ipv4Addr>,
     #[command(flatten)]
     ports: PortArgs,
-    /// How a start waits for the pool's word before it answers for its nodes, in milliseconds
+    /// How long a start waits for the pool's word before it answers for its nodes, in milliseconds
     #[arg(long, env = "DROVER_SN_POOL_WAIT_MS", value_name = "MS", value_parser = clap::value_parser!(u64).range(..=60_000))]
     pool_wait_ms: Option<u64>,
     /// How NFS exports reach a server: detect, kernel, none, or ganesha:PID-FILE
@@ -115,7 +115,7 @@ fn nfs(text: &str) -> Result<NfsBackend, String> {
 impl Serve {
     /// Command line and environment over the file over the defaults.
     fn config(&self) -> Result<Config, Vec<Refusal>> {
-        let dir = self.folder.dir.clone();
+        let dir = disk::absolute(&self.folder.dir);
         let path = dir.join("sn.toml");
         let mut config = Config::new(dir);
         if path.exists() {
@@ -186,12 +186,13 @@ fn check(path: &Path) -> Result<(), Vec<Refusal>> {
 fn run_serve(serve: &Serve) -> Result<(), Vec<Refusal>> {
     let config = serve.config()?;
     runtime::log::init("info");
+    runtime::limits::raise_open_files();
     let serving = daemon::serve(config, runtime::signal::stop_signal());
     in_runtime(async { serving.await.map_err(|error| vec![error.refusal()]) })
 }
 
 async fn run_join(join: Join) -> Result<(), Vec<Refusal>> {
-    let dir = join.folder.dir;
+    let dir = disk::absolute(&join.folder.dir);
     let one = |refusal: Refusal| vec![refusal];
     let token: Token = join.token.parse().map_err(|error| one(Refusal::new(format!("{error}"))))?;
     if token.kind != Kind::ServiceNode {

@@ -193,6 +193,7 @@ fn run_serve(args: &ArgMatches) -> Result<String, Refusal> {
         config: args.get_one::<PathBuf>("config").cloned(),
     };
     runtime::log::init("info");
+    runtime::limits::raise_open_files();
     daemon::serve(&dir(args), &options).map(|()| String::new()).map_err(|error| error.refusal())
 }
 

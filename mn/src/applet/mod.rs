@@ -213,7 +213,8 @@ fn recorded(mut words: Vec<String>) -> Vec<String> {
 
 /// The folder of the management node.
 fn dir(matches: &ArgMatches) -> PathBuf {
-    matches.get_one::<PathBuf>("dir").cloned().unwrap_or_else(|| DEFAULT_DIR.into())
+    let given = matches.get_one::<PathBuf>("dir").map_or_else(|| Path::new(DEFAULT_DIR), PathBuf::as_path);
+    runtime::disk::absolute(given)
 }
 
 /// What all commands have.
@@ -249,6 +250,7 @@ fn dir_arg() -> Arg {
     Arg::new("dir")
         .long("dir")
         .env("DROVER_DIR")
+        .hide_env_values(true)
         .value_name("DIR")
         .value_parser(clap::value_parser!(PathBuf))
         .help("The folder of the management node")

@@ -4,6 +4,8 @@
 //! - An agent comes in when its node is in the slice and its key is the one that the slice names.
 //!   A node that has just joined may be a moment ahead of the slice: it is let wait.
 //! - A stranger's request goes to the management node, which alone can sign, and its answer back.
+//! - Neither comes from the address of another node: keys and tokens that were copied are of no use
+//!   on another node of the rack. An address that no node has says nothing about who it is.
 //! - Nobody else comes in.
 //!
 //! **Invariant**: one session a node; the newest wins.
@@ -12,11 +14,12 @@ mod runs;
 mod session;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::id::{Digest, NodeName};
+use common::slice::Node;
 use common::wire::join::{JoinAnswer, Kind};
 use common::wire::push::{FromSn, Report, Reported};
 use common::wire::work::{Run, RunAnswer, RunResult};
@@ -101,6 +104,11 @@ impl Agents {
         peers: Peers,
         stop: CancellationToken,
     ) -> Result<(), BoxError> {
+        if let Ok(address) = listener.local_addr() {
+            let comparing = compare_ports(address.port(), self.parts.serving.clone());
+            let comparing = stop.clone().run_until_cancelled_owned(comparing);
+            let _is_first = self.nursery.try_spawn(async move { comparing.await.unwrap_or_default() });
+        }
         while let Some(incoming) = stop.run_until_cancelled(listener.accept()).await {
             let Some(incoming) = incoming else { return Err("the socket for agents broke".into()) };
             let (agents, peers) = (self.clone(), peers.clone());
@@ -141,23 +149,35 @@ impl Agents {
 
     /// Takes a stranger's question to the management node and the answer back.
     async fn relay(&self, mut stranger: JoinLink) -> Result<(), LinkError> {
+        // Who asks nothing takes no room: it is bounded for each address by the listener.
+        let join = stranger.request().await?;
         let Ok(_room) = self.joins.try_acquire() else {
             return stranger.answer(JoinAnswer::Later("too many join at once".to_owned())).await;
         };
-        let join = stranger.request().await?;
-        let answer = if join.request.kind == Kind::Agent {
-            self.parts.upstream.join(join).await
-        } else {
-            JoinAnswer::Refused("only node agents join here; ask the management node".to_owned())
+        let ip = stranger.peer_address().ip();
+        let other = other_node_at(&self.parts.serving.borrow(), &join.request.name, ip);
+        let answer = match other {
+            _ if join.request.kind != Kind::Agent => {
+                JoinAnswer::Refused("only node agents join here; ask the management node".to_owned())
+            }
+            Some(other) => {
+                tracing::warn!(node = %join.request.name, %ip, %other, "refused a token that another node showed");
+                JoinAnswer::Refused(format!("this token is for another node, and {ip} is {other}'s address"))
+            }
+            None => self.parts.upstream.join(join).await,
         };
         stranger.answer(answer).await
     }
 
     async fn agent(&self, node: NodeName, link: Link) {
+        let ip = link.peer_address().ip();
+        if let Some(other) = other_node_at(&self.parts.serving.borrow(), &node, ip) {
+            tracing::warn!(%node, %ip, %other, "refused an agent that another node runs");
+            return link.refuse("this certificate is another node's than the one that has this address");
+        }
         match admitted(self.parts.serving.clone(), &node, link.peer_key()).await {
             Ok(()) => {}
             Err(Denied::Forged) => {
-                let ip = link.peer_address().ip();
                 tracing::warn!(%node, %ip, "refused an agent whose key is not its node's");
                 return link.refuse("this is not the certificate that was given to this node last");
             }
@@ -219,6 +239,29 @@ impl Agents {
     }
 }
 
+/// Says so when agents and peers are told another port than the one that is listened on.
+async fn compare_ports(own: u16, mut serving: watch::Receiver<Arc<Serving>>) {
+    let mut said = None;
+    loop {
+        let told = serving.borrow_and_update().slice.site().map(|site| site.agent_port);
+        if told != said
+            && let Some(told) = told.filter(|told| *told != own)
+        {
+            tracing::warn!(
+                port = own,
+                agentport = told,
+                "agents and peers are told another port than this one; \
+                 set site.agentport, or start with --agent-port"
+            );
+        }
+        said = told;
+        // The keeper, who changes it, ends with the daemon.
+        if serving.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Why an agent does not come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Denied {
@@ -247,6 +290,18 @@ fn may(serving: &Serving, node: &NodeName, key: Digest) -> Result<(), Denied> {
         Some(Some(_)) => Err(Denied::Forged),
         Some(None) | None => Err(Denied::Unknown),
     }
+}
+
+/// The node other than `node` that has this address; none where `node` has it too.
+///
+/// One look at each node of the slice: tens of microseconds, once a link.
+fn other_node_at(serving: &Serving, node: &NodeName, ip: IpAddr) -> Option<NodeName> {
+    let IpAddr::V4(ip) = ip.to_canonical() else { return None };
+    let has = |one: &Node| one.interfaces.iter().any(|interface| interface.ip == Some(ip));
+    if serving.node(node).is_some_and(has) {
+        return None;
+    }
+    serving.slice.nodes().find(|one| has(one)).map(|one| one.name.clone())
 }
 
 /// Where agents and peers are listened for.
