@@ -57,9 +57,9 @@ pub(super) enum ToHub {
     /// It answered a push.
     Acked { session: u64, sn: SnName, ack: Ack },
     /// It answered a question about a peer.
-    PeerSays { ask: u64, word: PeerWord },
-    /// A node answered a run.
-    Ran(RunResult),
+    PeerSays { by: SnName, ask: u64, word: PeerWord },
+    /// A node answered a run, through this service node.
+    Ran { by: SnName, result: RunResult },
     /// Ask it about a peer.
     AskPeer {
         via: SnName,
@@ -99,6 +99,16 @@ struct Running {
     waiting: BTreeMap<NodeName, SnName>,
     until: Moment,
     results: mpsc::Sender<RunResult>,
+}
+
+impl Running {
+    /// Passes a result on, where it comes from the service node that was to bring it.
+    fn take(&mut self, by: &SnName, result: RunResult) {
+        if self.waiting.get(&result.node) == Some(by) {
+            self.waiting.remove(&result.node);
+            let _ = self.results.try_send(result);
+        }
+    }
 }
 
 /// The hub. [`Hub::run`] it under the supervisor.
@@ -260,13 +270,16 @@ impl Hub {
                     self.machine.handle(Event::Acked(ack), &mut self.actions);
                 }
             }
-            ToHub::PeerSays { ask, word } => {
-                if let Some((_, answer)) = self.questions.remove(&ask) {
+            ToHub::PeerSays { by, ask, word } => {
+                // Only from whom it was asked: another's word must not silence an owner on paper.
+                if self.questions.get(&ask).is_some_and(|(via, _)| *via == by)
+                    && let Some((_, answer)) = self.questions.remove(&ask)
+                {
                     // Who asked may have stopped waiting.
                     let _ = answer.send(word);
                 }
             }
-            ToHub::Ran(result) => self.ran(result),
+            ToHub::Ran { by, result } => self.ran(&by, result),
             ToHub::AskPeer { via, about, addresses, ask, answer } => {
                 if self.send(&via, Out::Send(ToSn::AskPeer { ask, sn: about, addresses })) {
                     self.questions.insert(ask, (via, answer));
@@ -345,12 +358,10 @@ impl Hub {
         }
     }
 
-    fn ran(&mut self, result: RunResult) {
+    fn ran(&mut self, by: &SnName, result: RunResult) {
         let Some(running) = self.runs.get_mut(&result.run) else { return };
         let run = result.run;
-        if running.waiting.remove(&result.node).is_some() {
-            let _ = running.results.try_send(result);
-        }
+        running.take(by, result);
         if running.waiting.is_empty() {
             self.runs.remove(&run);
         }
@@ -424,5 +435,25 @@ impl Hub {
             Some((sn.clone(), view))
         });
         self.view.send_replace(Arc::new(View { revision: self.model.revision(), peers: peers.collect() }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_counts_from_the_service_node_that_was_asked_for_it_alone() {
+        let (results, mut came) = mpsc::channel(1);
+        let [sn1, sn2]: [SnName; 2] = ["sn1", "sn2"].map(|name| name.parse().unwrap());
+        let node: NodeName = "n1".parse().unwrap();
+        let waiting = BTreeMap::from([(node.clone(), sn1.clone())]);
+        let mut running = Running { waiting, until: Moment::START, results };
+        let result = RunResult { run: 7, node, answer: RunAnswer::Done(Vec::new()) };
+        running.take(&sn2, result.clone());
+        assert!(came.try_recv().is_err() && running.waiting.len() == 1);
+        running.take(&sn1, result.clone());
+        assert_eq!(came.try_recv(), Ok(result));
+        assert!(running.waiting.is_empty());
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A batch and the number through which it is stored are one transaction, so that a batch that comes
 //! again after a crash of either side changes nothing.
+//!
+//! **Invariant**: a service node is believed about the nodes in whose pool it is, and no others.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +12,11 @@ use common::id::{Epoch, NodeName, SnName};
 use common::wire::push::{InterfaceAddress, Report, Reported};
 use common::wire::work::{Receipt, StepOutcome};
 use mn_core::change::Draft;
+use mn_core::derive;
 use mn_core::model::Model;
 use mn_core::table::schema::{AGENT, NODELIST, SNADDRESS};
 use mn_core::table::{Row, RowKey};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::store::Cursor;
 use crate::store::book::{Book, By, Planned};
@@ -80,11 +83,19 @@ fn take(draft: &mut Draft, sn: &SnName, report: &Report) {
     if !draft.model().has_node(report.node.as_str()) || is_stale(draft.model(), &report.node, report.epoch) {
         return;
     }
+    if !may_tell(draft.model(), sn, report) {
+        return debug!(%sn, node = %report.node, "report about another service node's node was dropped");
+    }
     match &report.what {
         Reported::Status(word) => status(draft, &report.node, word, report.at),
         Reported::Settled { owner, receipts } => settled(draft, report, owner, receipts),
         Reported::Connected(up) => connected(draft, sn, &report.node, *up),
     }
+}
+
+/// Whether a service node may say this. That it has lost a node's agent is always its own affair.
+fn may_tell(model: &Model, sn: &SnName, report: &Report) -> bool {
+    report.what == Reported::Connected(false) || derive::pool_of(model, &report.node).contains(sn)
 }
 
 /// Whether a newer owner has reported already: an old owner's late word must not undo it.
@@ -179,5 +190,55 @@ fn replace(draft: &mut Draft, sn: &SnName, wanted: BTreeMap<RowKey, Row>) {
             row.put("network", network.as_str());
         }
         draft.put_row(SNADDRESS, &key, row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::id::Revision;
+    use mn_core::table::Tables;
+    use mn_core::table::schema::{NODERES, SERVICENODE};
+
+    /// `n1`, whose pool is `sn1`, and another service node.
+    fn draft() -> Draft {
+        let mut draft = Draft::new(&Model::new(Tables::new(), Revision::ZERO));
+        for name in ["n1", "sn1", "sn2"] {
+            draft.set(NODELIST, &RowKey::one(name), "groups", "all");
+        }
+        for sn in ["sn1", "sn2"] {
+            draft.set(SERVICENODE, &RowKey::one(sn), "dhcpserver", "1");
+        }
+        draft.set(NODERES, &RowKey::one("n1"), "servicenode", "sn1");
+        draft
+    }
+
+    fn say(draft: &mut Draft, sn: &str, what: Reported) {
+        let report = Report { node: "n1".parse().unwrap(), at: 1, epoch: Epoch::ZERO, what };
+        take(draft, &sn.parse().unwrap(), &report);
+    }
+
+    fn cell(draft: &Draft, table: mn_core::table::TableId, column: &str) -> String {
+        let row = draft.model().tables().row(table, "n1");
+        row.and_then(|row| row.cell(column)).unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn a_service_node_tells_of_its_own_nodes_alone() {
+        let mut draft = draft();
+        say(&mut draft, "sn1", Reported::Status("booted".to_owned()));
+        say(&mut draft, "sn2", Reported::Status("failed".to_owned()));
+        assert_eq!(cell(&draft, NODELIST, "status"), "booted");
+        say(&mut draft, "sn2", Reported::Connected(true));
+        assert_eq!(cell(&draft, AGENT, "connected"), "");
+    }
+
+    #[test]
+    fn who_left_the_pool_may_still_say_that_it_lost_the_agent() {
+        let mut draft = draft();
+        say(&mut draft, "sn1", Reported::Connected(true));
+        draft.set(NODERES, &RowKey::one("n1"), "servicenode", "sn2");
+        say(&mut draft, "sn1", Reported::Connected(false));
+        assert_eq!(cell(&draft, AGENT, "connected"), "");
     }
 }

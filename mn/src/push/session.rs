@@ -196,8 +196,8 @@ impl Reader<'_> {
         let event = match message {
             FromSn::Hello(_) => return Err(SessionError::NoHello),
             FromSn::Ack(ack) => ToHub::Acked { session: self.session, sn: sn.clone(), ack },
-            FromSn::PeerSays { ask, word } => ToHub::PeerSays { ask, word },
-            FromSn::RunResult(result) => ToHub::Ran(result),
+            FromSn::PeerSays { ask, word } => ToHub::PeerSays { by: sn.clone(), ask, word },
+            FromSn::RunResult(result) => ToHub::Ran { by: sn.clone(), result },
             FromSn::Reports { through, reports } => {
                 bounded(reports.len())?;
                 let stored =
