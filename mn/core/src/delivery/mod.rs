@@ -9,7 +9,9 @@
 //!   slices ever carry the same number, not even after a crash;
 //! - the number rises only when the digest changes, and is always above what the service node
 //!   holds, even where this management node was restored from an old copy;
-//! - at most one push is under way to a service node; the latest wins.
+//! - at most one push is under way to a service node; the latest wins;
+//! - what was refused is pushed again as it is, after more and more looks: a disk that was full for a
+//!   moment must not leave a service node behind for good.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +21,10 @@ use common::wire::push::{Ack, Outcome};
 
 #[cfg(test)]
 mod tests;
+
+/// The most looks ([`Event::Desired`] with nothing new, which the hub says every other second) that
+/// go by before what was refused is pushed again: about a minute.
+const MOST_LOOKS: u32 = 32;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -109,6 +115,9 @@ struct Peer {
     outcome: Option<(Stamp, Outcome)>,
     /// It asked for the whole.
     whole: bool,
+    /// How many looks went by since it refused what it shall hold, and how many shall.
+    looks: u32,
+    patience: u32,
 }
 
 /// Delivery to all service nodes.
@@ -130,7 +139,13 @@ impl Machine {
     pub fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
         let sn = match event {
             Event::Desired { sn, slice } => {
-                self.peers.entry(sn.clone()).or_default().desired = Some(slice);
+                let peer = self.peers.entry(sn.clone()).or_default();
+                if peer.desired.as_ref().is_some_and(|old| old.digest() == slice.digest()) {
+                    peer.looks = peer.looks.saturating_add(1);
+                } else {
+                    peer.patience = 0;
+                }
+                peer.desired = Some(slice);
                 sn
             }
             Event::Gone(sn) => {
@@ -188,10 +203,14 @@ impl Machine {
                 }
             }
             Outcome::NeedWhole => peer.whole = true,
-            Outcome::Refused { reasons } => actions.push(Action::Alarm {
-                sn: ack.stamp.sn.clone(),
-                text: format!("refused generation {}: {}", ack.stamp.generation, reasons.join("; ")),
-            }),
+            Outcome::Refused { reasons } => {
+                peer.looks = 0;
+                peer.patience = peer.patience.saturating_mul(2).clamp(1, MOST_LOOKS);
+                actions.push(Action::Alarm {
+                    sn: ack.stamp.sn.clone(),
+                    text: format!("refused generation {}: {}", ack.stamp.generation, reasons.join("; ")),
+                });
+            }
         }
         peer.outcome = Some((ack.stamp, ack.outcome));
     }
@@ -217,8 +236,9 @@ impl Machine {
         if !peer.connected || peer.in_flight.is_some() || peer.holds.as_ref() == Some(&stamp) {
             return;
         }
-        if matches!(&peer.outcome, Some((refused, Outcome::Refused { .. })) if *refused == stamp) {
-            return; // Only another slice can help.
+        let refused = matches!(&peer.outcome, Some((refused, Outcome::Refused { .. })) if *refused == stamp);
+        if refused && peer.looks < peer.patience {
+            return; // Another slice can help, or time: a full disk, a busy inbox.
         }
         let base = peer.acked.as_ref().filter(|(held, _)| !peer.whole && peer.holds.as_ref() == Some(held));
         let (base, delta) = match base {

@@ -136,7 +136,7 @@ fn a_management_node_from_an_old_copy_goes_on_above_what_is_held() {
 }
 
 #[test]
-fn a_refused_slice_is_not_pushed_again_until_it_changes() {
+fn a_refused_slice_is_not_pushed_again_at_once_unless_it_changes() {
     let mut world = World::default();
     world.desire(1);
     world.connect();
@@ -147,6 +147,28 @@ fn a_refused_slice_is_not_pushed_again_until_it_changes() {
     assert!(world.on_link.is_empty());
     assert!(matches!(world.machine.standing(&sn1()), Some(Standing::Refused(_))));
     world.desire(2);
+    world.deliver();
+    assert_eq!(world.machine.standing(&sn1()), Some(Standing::Current));
+}
+
+#[test]
+fn a_refused_slice_is_pushed_again_after_more_and_more_looks() {
+    let mut world = World::default();
+    world.desire(1);
+    world.connect();
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        let Some(Action::Push { stamp, .. }) = world.on_link.pop() else { panic!("no push") };
+        let outcome = Outcome::Refused { reasons: vec!["journal: the disk is full".to_owned()] };
+        world.tell(Event::Acked(Ack { stamp, outcome }));
+        let mut looks = 0;
+        while world.on_link.is_empty() {
+            world.desire(1);
+            looks += 1;
+        }
+        waits.push(looks);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 32, 32]);
     world.deliver();
     assert_eq!(world.machine.standing(&sn1()), Some(Standing::Current));
 }
