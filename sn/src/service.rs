@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
-/// What a service is given.
-#[derive(Clone, Debug)]
+/// What a service is given. Clones see the same views.
+#[derive(Debug)]
 pub struct Host<V> {
     /// What the administrator set.
     pub config: Arc<Config>,
@@ -47,5 +47,12 @@ impl<V> Host<V> {
     /// A folder of this service below the daemon's.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.config.dir.join(name)
+    }
+}
+
+// Not derived: a view need not be one that can be cloned.
+impl<V> Clone for Host<V> {
+    fn clone(&self) -> Self {
+        Self { config: Arc::clone(&self.config), view: self.view.clone(), stop: self.stop.clone() }
     }
 }

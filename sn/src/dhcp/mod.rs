@@ -6,18 +6,23 @@
 //!
 //! It decides nothing about the protocol.
 //!
+//! The port is bound while the service is switched on in the slice, and only then, so that a site
+//! can run its own server there.
+//!
 //! **Invariant**: an answer that relies on a lease leaves after the lease is on the disk; when the
 //! disk refuses, that answer is not sent and all others are.
 
 mod file;
 mod journal;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::Moment;
 use common::slice::Net;
+use runtime::backoff::Backoff;
 use runtime::clock;
 use runtime::supervise::BoxError;
 use sn_proto::dhcp::machine::{Action, Address, Event, Machine, Packet, Ports};
@@ -43,13 +48,29 @@ const REFRESH_AGAIN: Duration = Duration::from_secs(1);
 /// Answers until stopped.
 ///
 /// # Errors
-/// When the port cannot be bound, or the lease file cannot be read.
-pub async fn run(host: Host<View>) -> Result<(), BoxError> {
-    let (file, leases) = LeaseFile::open(&host.folder("dhcp"))?;
-    let server = Server::bind(&host.config, leases)?;
-    serve(host, server, file).await
+/// When the socket breaks, or the lease file cannot be read. A port that cannot be bound is tried
+/// again.
+pub async fn run(mut host: Host<View>) -> Result<(), BoxError> {
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), 67);
+    while host.until(View::is_on).await {
+        let (file, leases) = LeaseFile::open(&host.folder("dhcp"))?;
+        match Server::bind(&host.config, leases) {
+            Ok(server) => {
+                backoff.reset();
+                serve(host.clone(), server, file).await?;
+            }
+            Err(error) => {
+                tracing::error!(port = host.config.ports.dhcp, %error,
+                    "DHCP cannot listen; stop what holds the port, or switch the service off");
+                // Either way the loop asks again whether it is still wanted.
+                let _ = tokio::time::timeout(backoff.next(), host.stop.cancelled()).await;
+            }
+        }
+    }
+    Ok(())
 }
 
+/// Serves until the service is switched off or the daemon stops.
 async fn serve(mut host: Host<View>, mut server: Server, mut file: LeaseFile) -> Result<(), BoxError> {
     server.refresh();
     server.switch(host.view.borrow_and_update().clone());
@@ -63,7 +84,12 @@ async fn serve(mut host: Host<View>, mut server: Server, mut file: LeaseFile) ->
             () = host.stop.cancelled() => return Ok(()),
             changed = host.view.changed() => {
                 changed?;
-                server.switch(host.view.borrow_and_update().clone());
+                let view = host.view.borrow_and_update().clone();
+                if !view.is_on() {
+                    tracing::info!("DHCP is switched off");
+                    return Ok(());
+                }
+                server.switch(view);
             }
             _ = refresh.tick() => server.refresh(),
             received = server.socket.recv(&mut buffer) => {
@@ -84,14 +110,13 @@ struct Server {
 }
 
 impl Server {
-    fn bind(config: &Config, leases: sn_proto::dhcp::lease::Table) -> Result<Self, BoxError> {
+    fn bind(config: &Config, leases: sn_proto::dhcp::lease::Table) -> io::Result<Self> {
         // A socket that is bound to one address hears no broadcasts, so the wildcard is bound and
         // `config.bind` chooses among the machine's addresses. On loopback there are none to hear,
         // and several service nodes may share it.
         let address = if config.bind.is_loopback() { config.bind } else { Ipv4Addr::UNSPECIFIED };
         let address = SocketAddrV4::new(address, config.ports.dhcp);
-        let socket = UdpSocket::bind(&Bind { broadcast: true, ..Bind::new(address) })
-            .map_err(|error| format!("cannot serve DHCP on {address}: {error}"))?;
+        let socket = UdpSocket::bind(&Bind { broadcast: true, ..Bind::new(address) })?;
         let ports = Ports { server: config.ports.dhcp, client: config.ports.dhcp_client };
         tracing::info!(address = %socket.local_addr()?, leases = leases.len(), "DHCP is served");
         Ok(Self {

@@ -4,15 +4,21 @@
 //! [`sn_proto::tftp`]'s. It adds the bounds: transfers altogether, transfers of one client, and the
 //! memory of each ([`source::Source`]).
 //!
+//! The port is bound while the service is switched on in the slice, and only then, so that a site
+//! can run its own server there.
+//!
 //! **Invariant**: a client hears from the address that it asked, and from one port for a transfer.
 
 mod clients;
 mod source;
 mod transfer;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
+use runtime::backoff::Backoff;
 use runtime::supervise::{BoxError, Nursery};
 use sn_proto::tftp::view::{Content, View};
 use sn_proto::tftp::wire::{self, Code, Mode, Packet, Read};
@@ -33,27 +39,50 @@ const MOST: usize = 1024;
 /// Answers until stopped.
 ///
 /// # Errors
-/// When the port cannot be bound.
-pub async fn run(host: Host<View>) -> Result<(), BoxError> {
-    let socket = bind(&host.config)?;
-    serve(host, socket).await
+/// When the socket breaks. A port that cannot be bound is tried again.
+pub async fn run(mut host: Host<View>) -> Result<(), BoxError> {
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), 69);
+    while host.until(View::is_on).await {
+        match bind(&host.config) {
+            Ok(socket) => {
+                backoff.reset();
+                serve(host.clone(), socket).await?;
+            }
+            Err(error) => {
+                let address = SocketAddrV4::new(host.config.bind, host.config.ports.tftp);
+                tracing::error!(%address, %error,
+                    "TFTP cannot listen; stop what holds the port, or switch the service off");
+                // Either way the loop asks again whether it is still wanted.
+                let _ = tokio::time::timeout(backoff.next(), host.stop.cancelled()).await;
+            }
+        }
+    }
+    Ok(())
 }
 
-fn bind(config: &Config) -> Result<UdpSocket, BoxError> {
-    let address = SocketAddrV4::new(config.bind, config.ports.tftp);
-    let socket = UdpSocket::bind(&Bind::new(address))
-        .map_err(|error| format!("cannot serve TFTP on {address}: {error}"))?;
+fn bind(config: &Config) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(&Bind::new(SocketAddrV4::new(config.bind, config.ports.tftp)))?;
     tracing::info!(address = %socket.local_addr()?, "TFTP is served");
     Ok(socket)
 }
 
+/// Serves until the service is switched off or the daemon stops; transfers end with it.
 async fn serve(host: Host<View>, socket: UdpSocket) -> Result<(), BoxError> {
-    let nursery = Nursery::new("tftp transfer", MOST, host.stop.clone());
+    let stop = host.stop.child_token();
+    let nursery = Nursery::new("tftp transfer", MOST, stop.clone());
     let clients = Clients::default();
     let mut buffer = vec![0; LARGEST];
+    let mut switch = host.clone();
+    let off = switch.until(|view| !view.is_on());
+    tokio::pin!(off);
     loop {
         let received = tokio::select! {
-            () = host.stop.cancelled() => break,
+            still_running = &mut off => {
+                if still_running {
+                    tracing::info!("TFTP is switched off");
+                }
+                break;
+            }
             received = socket.recv(&mut buffer) => received?,
         };
         let bytes = buffer.get(..received.len).unwrap_or_default();
@@ -62,6 +91,7 @@ async fn serve(host: Host<View>, socket: UdpSocket) -> Result<(), BoxError> {
             take(&host, &nursery, &clients, received, bytes);
         }
     }
+    stop.cancel();
     nursery.drained().await;
     Ok(())
 }

@@ -157,6 +157,11 @@ impl View {
         })
     }
 
+    /// Whether the service is switched on (`servicenode.dhcpserver`).
+    pub const fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// What is known of a hardware address; nothing of a stranger's.
     pub(crate) fn claims(&self, mac: MacAddr) -> Option<&[Claim]> {
         self.claims.get(&mac).map(Vec::as_slice)

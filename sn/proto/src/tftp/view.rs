@@ -18,6 +18,7 @@ const GRUB_IMAGE: &str = "boot/grub2/grub2.";
 /// What TFTP answers from.
 #[derive(Debug, Default)]
 pub struct View {
+    on: bool,
     site: Option<Site>,
     networks: Vec<Net>,
     /// Static files by their path below `tftpboot/`.
@@ -56,6 +57,7 @@ impl View {
             _ => return Ok(Self::default()),
         }
         let mut view = Self {
+            on: true,
             site: slice.site().cloned(),
             networks: slice.networks().map(|network| network.net).collect(),
             ..Self::default()
@@ -73,6 +75,11 @@ impl View {
             }
         }
         Ok(view)
+    }
+
+    /// Whether the service is switched on (`servicenode.tftpserver`).
+    pub const fn is_on(&self) -> bool {
+        self.on
     }
 
     fn put(&mut self, node: &Node) {
