@@ -6,6 +6,7 @@ mod http;
 mod nfs;
 mod nodeset;
 mod ntp;
+mod switches;
 mod syslog;
 mod tftp;
 
