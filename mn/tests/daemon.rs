@@ -1,4 +1,5 @@
 //! The daemon as it is met from outside: by commands on its socket, by service nodes on its port.
+#![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 use std::collections::BTreeSet;
