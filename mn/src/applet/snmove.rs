@@ -24,7 +24,7 @@ fn command() -> Command {
                 .value_name("SCRIPTS|all")
                 .help("Scripts to run on the nodes afterwards"),
         )
-        .arg(switch("force-fence").help("The source is off: do not wait until its right to answer has run out"))
+        .arg(switch("force-fence").help("The source is off: go on although nobody can make sure that it is silent"))
         .arg(operands("NODERANGE").help("Which nodes"))
 }
 
