@@ -2,7 +2,8 @@
 //!
 //! **Bounds**: a listener has at most [`HANDSHAKES`] handshakes under way, and from half of that on
 //! asks newcomers to prove their address first (RFC 9000 §8.1.2), so that forged addresses cost
-//! nothing; a peer has at most [`STREAMS`] streams open, a stranger one.
+//! nothing; from then on each address has a bounded number of handshakes, and at all times of
+//! strangers; a peer has at most [`STREAMS`] streams open, a stranger one.
 //!
 //! The dialing side alone sends keep-alives; both sides end a link that was silent for the shorter
 //! of their idle time-outs (RFC 9000 §10.1).
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::connection::Link;
+use super::crowd::{Crowd, Place};
 use super::error::code;
 use super::identity::{Identity, Role};
 use super::join::JoinLink;
@@ -102,6 +104,8 @@ fn endpoint(address: SocketAddr, server: Option<ServerConfig>) -> Result<Endpoin
 pub struct Listener {
     endpoint: Endpoint,
     handshakes: Arc<Semaphore>,
+    shaking: Crowd,
+    strangers: Crowd,
 }
 
 impl Listener {
@@ -116,7 +120,8 @@ impl Listener {
         // First packets that wait for their turn, and the bytes they may bring.
         config.max_incoming(4 * HANDSHAKES).incoming_buffer_size_total(16 << 20);
         let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
-        Ok(Self { endpoint: endpoint(address, Some(config))?, handshakes })
+        let endpoint = endpoint(address, Some(config))?;
+        Ok(Self { endpoint, handshakes, shaking: Crowd::default(), strangers: Crowd::default() })
     }
 
     /// Where it listens.
@@ -139,7 +144,17 @@ impl Listener {
                 let _ = incoming.retry();
                 continue;
             }
-            return Some(Incoming { incoming, _permit: permit });
+            // An address that was not proven may be anybody's, and is counted for nobody.
+            let place = incoming
+                .remote_address_validated()
+                .then(|| self.shaking.take(incoming.remote_address().ip()));
+            if let Some(None) = place {
+                // Without a word: it asks again by itself.
+                incoming.ignore();
+                continue;
+            }
+            let strangers = self.strangers.clone();
+            return Some(Incoming { incoming, strangers, _permit: permit, _place: place.flatten() });
         }
     }
 
@@ -159,7 +174,9 @@ impl Listener {
 #[derive(Debug)]
 pub struct Incoming {
     incoming: quinn::Incoming,
+    strangers: Crowd,
     _permit: OwnedSemaphorePermit,
+    _place: Option<Place>,
 }
 
 /// Who came in.
@@ -192,7 +209,14 @@ impl Incoming {
         let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
         match data.and_then(|data| data.protocol).as_deref() {
             Some(ALPN_MEMBER) => Link::admit(connection).map(Arrived::Member),
-            Some(ALPN_JOIN) => JoinLink::admit(connection).map(Arrived::Stranger),
+            Some(ALPN_JOIN) => {
+                let Some(place) = self.strangers.take(address.ip()) else {
+                    // Not a refusal: another attempt may find room.
+                    connection.close(code::DONE, b"too many of this address join at once");
+                    return Err(LinkError::Crowd { address });
+                };
+                JoinLink::admit(connection, place).map(Arrived::Stranger)
+            }
             // Not reached: TLS refuses other names in the handshake.
             _ => Err(LinkError::UnknownProtocol { address }),
         }

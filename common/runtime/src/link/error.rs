@@ -59,6 +59,12 @@ pub enum LinkError {
         /// Who.
         address: SocketAddr,
     },
+    /// There are too many others of its address who want to join.
+    #[error("too many want to join from the address of {address} at once")]
+    Crowd {
+        /// Who.
+        address: SocketAddr,
+    },
     /// It is someone else.
     #[error("{address} is {found}, not {wanted}")]
     WrongRole {

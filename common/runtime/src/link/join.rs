@@ -15,6 +15,7 @@ use rcgen::{KeyPair, PublicKeyData as _};
 use tokio::time::timeout;
 
 use super::connection::own_certificate;
+use super::crowd::Place;
 use super::endpoint::{LinkOptions, Sockets};
 use super::error::code;
 use super::identity::{Identity, IdentityError, Role, fingerprint};
@@ -214,14 +215,15 @@ pub struct JoinLink {
     connection: Connection,
     exported: [u8; 32],
     sender: Option<FrameSender>,
+    _place: Place,
 }
 
 impl JoinLink {
-    pub(super) fn admit(connection: Connection) -> Result<Self, LinkError> {
+    pub(super) fn admit(connection: Connection, place: Place) -> Result<Self, LinkError> {
         // One question; the stranger's other streams are not even seen.
         connection.set_max_concurrent_bi_streams(quinn::VarInt::from_u32(1));
         let exported = exported(&connection)?;
-        Ok(Self { connection, exported, sender: None })
+        Ok(Self { connection, exported, sender: None, _place: place })
     }
 
     /// Its question, with this session's keying material. Waits a few seconds at most.

@@ -17,6 +17,7 @@
 pub mod authority;
 mod certificate;
 pub mod connection;
+mod crowd;
 pub mod endpoint;
 mod error;
 pub mod identity;
