@@ -15,6 +15,10 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::{Newest, State};
+use crate::places::Places;
+
+/// The most connections of one client: a resolver has one or two, and nobody may keep all of them.
+const PER_CLIENT: usize = 16;
 
 /// How long a connection may stay without a whole question, or not take its answer.
 const IDLE: Duration = Duration::from_secs(5);
@@ -30,11 +34,20 @@ const SHORTAGE: Duration = Duration::from_millis(200);
 
 /// Accepts connections for ever.
 pub(super) async fn serve(listener: TcpListener, states: watch::Receiver<State>, connections: Nursery) {
+    let places = Places::new(PER_CLIENT);
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(place) = places.take(address(peer)) else {
+                    debug!(%peer, "closed a connection: the client has too many");
+                    continue;
+                };
                 let states = states.clone();
-                if !connections.try_spawn(async move { converse(stream, peer, Newest::new(states)).await }) {
+                let talk = async move {
+                    converse(stream, peer, Newest::new(states)).await;
+                    drop(place);
+                };
+                if !connections.try_spawn(talk) {
                     debug!(%peer, "closed a connection: there are too many");
                 }
             }
