@@ -1,4 +1,5 @@
-//! `tabdump`: a table as it is stored.
+//! `tabdump`: a table as it is stored, but for the secrets of join tokens: dumps are pasted into
+//! tickets and kept as backups, and a lost token is made anew.
 
 use std::cmp::Ordering;
 
@@ -71,17 +72,24 @@ fn rows(
     for (_, row) in found.skip(skipped) {
         out(match context.view.json {
             true => {
-                let cells: Map<String, Value> =
-                    row.cells().map(|(column, value)| (column.to_owned(), json!(value))).collect();
+                let cells: Map<String, Value> = row
+                    .cells()
+                    .map(|(column, value)| (column.to_owned(), json!(shown(table, column, value))))
+                    .collect();
                 Line::Record(Value::Object(cells))
             }
-            false => Line::Out(csv(&columns, row)),
+            false => Line::Out(csv(table, &columns, row)),
         });
     }
 }
 
+/// A value, unless it is a secret.
+fn shown<'a>(table: TableId, column: &str, value: &'a str) -> &'a str {
+    if table == schema::JOINTOKEN && column == "secret" { "hidden" } else { value }
+}
+
 /// One row: set fields quoted, quotes doubled, unset fields empty.
-fn csv(columns: &[&str], row: &Row) -> String {
+fn csv(table: TableId, columns: &[&str], row: &Row) -> String {
     let mut text = String::new();
     for (index, column) in columns.iter().enumerate() {
         if index > 0 {
@@ -89,7 +97,7 @@ fn csv(columns: &[&str], row: &Row) -> String {
         }
         if let Some(value) = row.cell(column) {
             text.push('"');
-            text.push_str(&value.replace('"', "\"\""));
+            text.push_str(&shown(table, column, value).replace('"', "\"\""));
             text.push('"');
         }
     }
