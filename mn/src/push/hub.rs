@@ -249,7 +249,14 @@ impl Hub {
     fn take(&mut self, event: ToHub) {
         match event {
             ToHub::Connected { session, sn, holds, version, out, link } => {
+                let from = link.peer_address().ip();
                 let new = Session { number: session, out, link };
+                if let Some(old) = self.sessions.get(&sn).map(|old| old.link.peer_address().ip())
+                    && old != from
+                {
+                    // One machine with two addresses does this now and then; two machines without end.
+                    warn!(%sn, ip = %from, %old, "service node connected from another address while it was connected; its key may have been copied");
+                }
                 if let Some(old) = self.sessions.insert(sn.clone(), new) {
                     old.link.close("another link of yours is newer");
                     self.lose(&sn);
