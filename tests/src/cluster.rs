@@ -121,6 +121,11 @@ impl Cluster {
         Ok(Self { work, mn, service_nodes, nodes, programs, daemon: None })
     }
 
+    /// The process number of `mn serve`, while it runs.
+    pub fn mn_pid(&self) -> Option<u32> {
+        self.daemon.as_ref().and_then(Daemon::pid)
+    }
+
     /// Our own programs.
     pub const fn programs(&self) -> &Programs {
         &self.programs
@@ -141,10 +146,19 @@ impl Cluster {
     /// # Errors
     /// When one of them fails.
     pub fn start_mn(&mut self) -> Result<()> {
-        self.mn_program(&["init", "--domain", DOMAIN])?.ok()?;
+        self.start_mn_under(|run| run)
+    }
+
+    /// The same, with another program around `mn init` and around `mn serve`.
+    ///
+    /// # Errors
+    /// As [`Cluster::start_mn`].
+    pub fn start_mn_under(&mut self, mut around: impl FnMut(Run) -> Run) -> Result<()> {
+        let init = Run::new(self.programs.path("mn")).args(["init", "--domain", DOMAIN]);
+        around(init.env("DROVER_DIR", self.mn_dir())).on(&self.mn)?.ok()?;
         let applets = self.applets();
         self.mn_program(&["install-applets", &applets.to_string_lossy()])?.ok()?;
-        self.serve_mn()
+        self.serve_mn_under(around)
     }
 
     /// `mn serve` on the folder as it is.
@@ -152,8 +166,16 @@ impl Cluster {
     /// # Errors
     /// When it does not come up.
     pub fn serve_mn(&mut self) -> Result<()> {
+        self.serve_mn_under(|run| run)
+    }
+
+    /// The same, with another program around it.
+    ///
+    /// # Errors
+    /// As [`Cluster::serve_mn`].
+    pub fn serve_mn_under(&mut self, around: impl FnOnce(Run) -> Run) -> Result<()> {
         let run = Run::new(self.programs.path("mn")).arg("serve").env("DROVER_DIR", self.mn_dir());
-        let mut daemon = run.spawn(&self.mn, &self.work.join("mn.log"))?;
+        let mut daemon = around(run).spawn(&self.mn, &self.work.join("mn.log"))?;
         daemon.await_words("management node ready")?;
         self.daemon = Some(daemon);
         Ok(())
@@ -213,11 +235,19 @@ impl Cluster {
     /// # Errors
     /// When it cannot join or does not come up.
     pub fn join(&mut self, number: usize) -> Result<()> {
+        self.join_under(number, |run| run)?;
+        self.serve_sn(number)
+    }
+
+    /// Gives a service node a token and lets it join, with another program around `sn join`.
+    ///
+    /// # Errors
+    /// When it cannot join.
+    pub fn join_under(&self, number: usize, around: impl FnOnce(Run) -> Run) -> Result<()> {
         let sn = &self.service_nodes[number];
         let token = self.mn_program(&["token", "create", &sn.name, "--define"])?.ok()?;
         let join = Run::new(self.programs.path("sn")).args(["join", token.trim()]).env("DROVER_DIR", &sn.dir);
-        join.on(&sn.host)?.ok()?;
-        self.serve_sn(number)
+        around(join).on(&sn.host)?.ok().map(drop)
     }
 
     /// `sn serve` on the folder as it is.
@@ -225,11 +255,19 @@ impl Cluster {
     /// # Errors
     /// When it does not come up.
     pub fn serve_sn(&mut self, number: usize) -> Result<()> {
+        self.serve_sn_under(number, |run| run)
+    }
+
+    /// The same, with another program around it.
+    ///
+    /// # Errors
+    /// As [`Cluster::serve_sn`].
+    pub fn serve_sn_under(&mut self, number: usize, around: impl FnOnce(Run) -> Run) -> Result<()> {
         let log = self.work.join(format!("{}.log", self.service_nodes[number].name));
         let _ = fs::rename(&log, log.with_extension("log.old"));
         let sn = &mut self.service_nodes[number];
         let run = Run::new(self.programs.path("sn")).arg("serve").env("DROVER_DIR", &sn.dir);
-        let mut daemon = run.spawn(&sn.host, &log)?;
+        let mut daemon = around(run).spawn(&sn.host, &log)?;
         daemon.await_words("service node ready")?;
         sn.daemon = Some(daemon);
         Ok(())
@@ -270,6 +308,16 @@ impl ServiceNode {
         self.daemon.as_mut().is_some_and(Daemon::is_alive)
     }
 
+    /// The process number of its daemon, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.daemon.as_ref().and_then(Daemon::pid)
+    }
+
+    /// What its daemon has said since it was started last.
+    pub fn said(&self) -> String {
+        self.daemon.as_ref().map(Daemon::said).unwrap_or_default()
+    }
+
     /// Its log file of a node.
     pub fn log_of(&self, node: &str) -> PathBuf {
         self.dir.join("log").join(node).join("messages")
@@ -296,7 +344,8 @@ impl Node {
         dhcp::boot(&self.host, self.client, &self.folder(), Duration::from_secs(20))
     }
 
-    fn folder(&self) -> PathBuf {
+    /// The folder with everything of it: `root`, `agent`, the files of its clients.
+    pub fn folder(&self) -> PathBuf {
         self.root.parent().unwrap_or(&self.root).to_owned()
     }
 
@@ -331,6 +380,11 @@ impl Node {
         }
         self.agent = Some(run.spawn(&self.host, &self.folder().join("agent.log"))?);
         Ok(())
+    }
+
+    /// The process number of its agent, while it runs.
+    pub fn agent_pid(&self) -> Option<u32> {
+        self.agent.as_ref().and_then(Daemon::pid)
     }
 
     /// Ends its agent.

@@ -6,9 +6,12 @@
 //! | [`net`] | hosts as network namespaces, joined by a bridge |
 //! | [`process`] | daemons and commands inside a host |
 //! | [`programs`], [`packages`] | our programs, and the clients that nobody here wrote |
+//! | [`attack`] | what a hostile machine sends |
 //! | [`client`] | one question of one real client, and its answer |
 //! | [`server`] | servers of others that ours work with |
 //! | [`cluster`] | a management node, service nodes and compute nodes |
+//! | [`fleet`] | the agents of a cluster |
+//! | [`scenario`] | commands in, a transcript out |
 //! | [`stage`] | a cluster set up and ready, with files and guests |
 //! | [`story`] | checks with names and times, told on a terminal or as JSON |
 //! | [`wait`] | until a condition holds, with a long limit |
@@ -17,14 +20,17 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_methods, reason = "tests run on the machine's own clock and threads")]
 
+pub mod attack;
 pub mod client;
 pub mod cluster;
+pub mod fleet;
 pub mod net;
 pub mod packages;
 pub mod process;
 pub mod programs;
 pub mod rehearsal;
 pub mod sandbox;
+pub mod scenario;
 pub mod server;
 pub mod stage;
 pub mod story;

@@ -97,6 +97,17 @@ impl Run {
         self
     }
 
+    /// The same, as the last words of `outer`: a program that runs another, such as strace.
+    #[must_use]
+    pub fn under(self, outer: Self) -> Self {
+        let mut environment = outer.environment;
+        environment.extend(self.environment);
+        let mut arguments = outer.arguments;
+        arguments.push(self.program);
+        arguments.extend(self.arguments);
+        Self { program: outer.program, arguments, environment, input: self.input, limit: self.limit }
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).envs(&self.environment);

@@ -169,7 +169,11 @@ pub fn offers(host: &Host, mac: MacAddr, firmware: &Firmware, listen: Duration) 
     })
 }
 
-fn discover(mac: MacAddr, firmware: &Firmware) -> Result<Vec<u8>> {
+/// The bytes of a DISCOVER.
+///
+/// # Errors
+/// When it cannot be encoded.
+pub fn discover(mac: MacAddr, firmware: &Firmware) -> Result<Vec<u8>> {
     let unset = Ipv4Addr::UNSPECIFIED;
     let mut message = Message::new(unset, unset, unset, unset, &mac.bytes());
     message.set_flags(dhcproto::v4::Flags::default().set_broadcast());

@@ -2,5 +2,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::disallowed_methods, reason = "tests run on the machine's own clock")]
 
+mod agents;
 mod harness;
+mod scenarios;
+mod security;
 mod services;
