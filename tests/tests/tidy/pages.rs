@@ -1,7 +1,11 @@
 //! The pages that people read.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use tests::programs::Programs;
 
 use super::{crates, files, files_ending, none, read, root};
 
@@ -142,6 +146,33 @@ fn the_readme_has_two_commands_and_the_checks_run_them() {
     assert_eq!(blocks, ["cargo run --release --bin rehearsal", "tests/run"]);
     assert!(root().join("tests/src/bin/rehearsal.rs").is_file());
     assert!(read(".ci/run").contains("exec tests/run"), "the checks run what the README says");
+}
+
+#[test]
+fn the_examples_for_administrators_are_right() {
+    let programs = Programs::find().expect("mn, sn and node-agent are built");
+    let page = read("docs/operations.md");
+    let (_, example) = page.split_once("```toml\n").expect("an example of sn.toml");
+    let (example, _) = example.split_once("```").expect("its end");
+    let folder = std::env::temp_dir().join(format!("drover-tidy-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("sn.toml"), example).expect("a file");
+    let checked = Command::new(programs.path("sn")).arg("check-config").arg(folder.join("sn.toml")).output();
+    fs::remove_dir_all(folder).expect("it goes again");
+    let checked = checked.expect("sn runs");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let mut broken = Vec::new();
+    for unit in files_ending(".service") {
+        let text = read(&unit);
+        let line = text.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/"));
+        let mut words = line.unwrap_or_default().split(' ');
+        let program = programs.path(words.next().unwrap_or_default());
+        let runs = Command::new(program).args(words).arg("--help").output();
+        if !runs.is_ok_and(|output| output.status.success()) {
+            broken.push(unit);
+        }
+    }
+    none(&broken, "a unit starts one of our programs with words that it knows");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::process::Command;
 
 use mn_core::table::attribute::{self, Attribute, ObjectType};
 use mn_core::table::schema::TABLES;
+use tests::programs::Programs;
 
 use super::root;
 
@@ -21,6 +23,11 @@ fn the_page_of_tables_is_the_registry() {
     agree("docs/reference/tables.md", &tables());
 }
 
+#[test]
+fn the_page_of_commands_is_what_they_say_of_themselves() {
+    agree("docs/reference/commands.md", &commands());
+}
+
 /// Compares a page, or writes it.
 fn agree(path: &str, text: &str) {
     let file = root().join(path);
@@ -28,7 +35,7 @@ fn agree(path: &str, text: &str) {
         return fs::write(&file, text).expect("the page can be written");
     }
     let page = fs::read_to_string(&file).unwrap_or_default();
-    assert!(page == text, "{path} is not what the registry says; {UPDATE}=1 writes it anew");
+    assert!(page == text, "{path} is not what the code says; {UPDATE}=1 writes it anew");
 }
 
 fn attributes() -> String {
@@ -91,4 +98,55 @@ fn sentence(doc: &str) -> String {
 /// Text in a table: a bar would end the column.
 fn cell(doc: &str) -> String {
     doc.replace('|', "\\|").replace('<', "&lt;")
+}
+
+/// The sub-commands of the three programs, apart from the commands of operators.
+const OWN: [(&str, &[&str]); 10] = [
+    ("mn", &["init"]),
+    ("mn", &["serve"]),
+    ("mn", &["token", "create"]),
+    ("mn", &["check-config"]),
+    ("mn", &["install-applets"]),
+    ("sn", &["join"]),
+    ("sn", &["serve"]),
+    ("sn", &["check-config"]),
+    ("node-agent", &["join"]),
+    ("node-agent", &["serve"]),
+];
+
+fn commands() -> String {
+    let programs = Programs::find().expect("mn, sn and node-agent are built");
+    let mut text = String::from(
+        "# Commands\n\n\
+         Written from what the programs say with `--help`; their man pages say the same.\n\n\
+         The commands of operators are names of `mn` (`mn install-applets` puts them on PATH), or `mn NAME …`.\n",
+    );
+    let all = help(&programs, "mn", &[]);
+    // The list is at the end, and may be broken over lines.
+    let (_, names) = all.split_once("also as `mn NAME …`: ").expect("mn --help lists the commands");
+    for name in names.split([',', ' ', '\n']).filter(|name| !name.is_empty()) {
+        section(&mut text, name, &help(&programs, "mn", &[name]));
+    }
+    for (program, words) in OWN {
+        section(&mut text, &format!("{program} {}", words.join(" ")), &help(&programs, program, words));
+    }
+    text
+}
+
+fn section(text: &mut String, name: &str, help: &str) {
+    let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    let _ = writeln!(text, "\n## {name}\n\n```text\n{}\n```", lines.join("\n"));
+}
+
+fn help(programs: &Programs, program: &str, words: &[&str]) -> String {
+    let mut command = Command::new(programs.path(program));
+    // Neither the terminal nor what is set here is to be seen in it.
+    let set = std::env::vars_os().map(|(name, _)| name);
+    let ours = set.filter(|name| name == "COLUMNS" || name.to_string_lossy().starts_with("DROVER_"));
+    for name in ours {
+        command.env_remove(name);
+    }
+    let output = command.args(words).arg("--help").output().expect("it runs");
+    assert!(output.status.success(), "{program} {words:?} --help ended with {}", output.status);
+    String::from_utf8(output.stdout).expect("help is UTF-8")
 }
