@@ -117,6 +117,7 @@ fn node() -> Entry {
         scripts: Vec::new(),
         join: None,
         agent_key: None,
+        rests: false,
     }))
 }
 

@@ -110,5 +110,6 @@ fn node(name: &str, last: u8) -> Entry {
         scripts: Vec::new(),
         join: Some(JoinSecret([7; 16])),
         agent_key: None,
+        rests: false,
     }))
 }

@@ -36,6 +36,8 @@ pub struct Node {
     /// The BLAKE3 of the public key (SubjectPublicKeyInfo, DER) of its agent, once it has joined.
     /// An agent with another key is refused.
     pub agent_key: Option<Digest>,
+    /// Whether the running node is left as it is until it boots (`snmove -i`).
+    pub rests: bool,
 }
 
 impl Node {

@@ -83,6 +83,9 @@ pub struct Desired {
     pub gateway: Option<Ipv4Addr>,
     /// Scripts that shall have run, in order.
     pub scripts: Vec<Script>,
+    /// Whether a node that runs is left as it is (`snmove -i`): an agent that has been running when
+    /// this epoch came takes note of it and does nothing, until it is started again or told to.
+    pub rests: bool,
 }
 
 /// A line of a hosts file.

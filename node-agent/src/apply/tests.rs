@@ -63,6 +63,7 @@ fn desired() -> Desired {
         }],
         gateway: None,
         scripts: vec![],
+        rests: false,
     }
 }
 

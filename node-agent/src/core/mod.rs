@@ -160,6 +160,10 @@ pub struct Machine {
     links: Links,
     lane: Lane,
     applying: Option<Digest>,
+    /// Whether anybody has said since the start what the node shall be like.
+    heard: bool,
+    /// Whether the node is left as it is; see [`Desired::rests`].
+    rests: bool,
     /// The receipts of the steps, while the scripts of the same state run.
     applied: Option<(Digest, Vec<Receipt>)>,
     /// The scripts that were tried since the start; those that failed are not tried again until
@@ -189,6 +193,8 @@ impl Machine {
             links,
             lane: Lane::default(),
             applying: None,
+            heard: false,
+            rests: false,
             applied: None,
             tried: None,
             running: None,
@@ -302,9 +308,12 @@ impl Machine {
             actions.push(Action::Ignored { epoch: desired.epoch, obeyed });
             return;
         }
+        let was_running = std::mem::replace(&mut self.heard, true);
         if self.desired.as_ref() == Some(&desired) {
             return;
         }
+        let is_new = was_running && desired.epoch > obeyed;
+        self.rests = desired.rests && (is_new || self.rests);
         self.links.aim(targets(&desired));
         self.durable = false;
         self.store_again = None;
@@ -334,7 +343,8 @@ impl Machine {
     }
 
     fn apply(&mut self, actions: &mut Vec<Action>) {
-        if let Some(desired) = self.desired.as_ref().filter(|_| self.durable && self.applying.is_none()) {
+        let may = self.durable && !self.rests && self.applying.is_none();
+        if let Some(desired) = self.desired.as_ref().filter(|_| may) {
             self.applying = Some(desired.digest());
             actions.push(Action::Apply(desired.clone()));
         }
@@ -372,6 +382,9 @@ impl Machine {
             actions.push(Action::RunScripts(desired.clone(), todo));
         }
         if let Some(run) = self.lane.take_run() {
+            if run.work.settle && std::mem::take(&mut self.rests) {
+                self.apply(actions);
+            }
             actions.push(Action::Work(run, self.desired.clone().filter(|_| self.durable)));
         }
     }

@@ -28,6 +28,7 @@ fn state(epoch: u64, pool: &[&str]) -> Box<Desired> {
         hosts: vec![],
         gateway: None,
         scripts: vec![],
+        rests: false,
     })
 }
 
@@ -183,6 +184,39 @@ fn nothing_is_done_about_a_state_before_it_is_on_disk() {
     assert!(world.take(|action| matches!(action, Action::Apply(_))).is_none());
     world.store();
     assert!(world.apply(StepOutcome::Kept).is_some());
+}
+
+/// A state that a move brought which was told to leave the running nodes alone.
+fn resting(epoch: u64, pool: &[&str]) -> Box<Desired> {
+    Box::new(Desired { rests: true, ..*state(epoch, pool) })
+}
+
+#[test]
+fn a_running_node_that_is_to_be_left_alone_is_until_it_starts_again() {
+    let mut world = settled_on_sn1();
+    world.says("sn1", &resting(2, &["sn2", "sn1"]));
+    world.store();
+    assert!(world.dialed().contains(&"sn2".to_owned()), "the agent itself follows: {:?}", world.dialed());
+    world.pass(LOOK_AGAIN * 2);
+    assert!(world.apply(StepOutcome::Changed).is_none());
+    let mut world = world.restart();
+    assert_eq!(world.apply(StepOutcome::Changed).unwrap().epoch, Epoch::new(2));
+}
+
+#[test]
+fn a_node_that_was_down_or_is_told_to_follows_at_once() {
+    let mut world = settled_on_sn1().restart();
+    world.apply(StepOutcome::Kept);
+    world.says("sn1", &resting(2, &["sn2", "sn1"]));
+    world.store();
+    assert!(world.apply(StepOutcome::Changed).is_some(), "it was down when the move was made");
+    world.says("sn1", &resting(3, &["sn1", "sn2"]));
+    world.store();
+    assert!(world.apply(StepOutcome::Changed).is_none());
+    let work = common::wire::work::Work { sync: vec![], scripts: vec![], settle: true, timeout_seconds: 1 };
+    let link = world.link_to("sn1");
+    world.event(Event::Said { link, message: Box::new(ToAgent::Run(Run { run: 1, nodes: vec![], work })) });
+    assert_eq!(world.apply(StepOutcome::Changed).unwrap().epoch, Epoch::new(3));
 }
 
 #[test]

@@ -203,6 +203,7 @@ impl Pool {
             hosts: vec![],
             gateway: None,
             scripts: vec![],
+            rests: false,
         }))
     }
 

@@ -403,5 +403,6 @@ pub(crate) fn node(name: &str, role: NodeRole, epoch: u64, pool: &[&Sn], key: Op
         scripts: vec![],
         join: None,
         agent_key: key,
+        rests: false,
     }
 }

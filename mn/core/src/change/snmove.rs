@@ -60,6 +60,8 @@ pub struct Move {
     pub source: Option<SnName>,
     /// `-S`: how the nodes call that.
     pub sourcen: Option<String>,
+    /// `-i`: the running nodes are left as they are.
+    pub ignore_nodes: bool,
 }
 
 /// Where a node stands in a move.
@@ -71,6 +73,15 @@ pub struct Step {
     pub target: SnName,
     /// Whether the old owner is to be silent.
     pub is_released: bool,
+}
+
+/// What the column `options` holds for `-i`.
+const IGNORE_NODES: &str = "ignorenodes";
+
+/// Whether a running node is left as it is: its last move was told to leave it alone.
+pub fn rests(model: &Model, node: &NodeName) -> bool {
+    let row = model.tables().row(table::OWNERSHIP, node.as_str());
+    row.and_then(|row| row.cell("rests")) == Some("1")
 }
 
 fn key_of(id: u64) -> RowKey {
@@ -95,6 +106,7 @@ fn read(row: &Row) -> Option<Move> {
         targetn: text("targetn"),
         source: text("source").and_then(|name| name.parse().ok()),
         sourcen: text("sourcen"),
+        ignore_nodes: row.cell("options") == Some(IGNORE_NODES),
     })
 }
 
@@ -150,6 +162,7 @@ pub fn begin(model: &Model, plan: &Plan, author: &str, started: &str) -> (u64, C
         .with("targetn", &optional(&plan.targetn))
         .with("source", plan.source.as_ref().map_or("", SnName::as_str))
         .with("sourcen", &optional(&plan.sourcen))
+        .with("options", if plan.ignore_nodes { IGNORE_NODES } else { "" })
         .with("author", author)
         .with("started", started);
     draft.put_row(table::MOVE, &key_of(id), row);
@@ -180,6 +193,8 @@ pub fn answer(model: &Model, id: u64) -> Change {
         for node in nodes_of(model, id) {
             attributes::rewrite(&mut draft, &one, &node);
             raise_epoch(&mut draft, &node);
+            let rests = if one.ignore_nodes { "1" } else { "" };
+            draft.set(table::OWNERSHIP, &RowKey::one(node.as_str()), "rests", rests);
         }
         draft.set(table::MOVE, &key_of(id), "state", State::Answering.word());
     }

@@ -750,8 +750,8 @@ fn removing_takes_everything_that_is_meant_and_no_more() {
     clustersite (site)
     ");
     insta::assert_snapshot!(bench.run("tabdump ownership"), @r#"
-    #node,epoch,from,was,wrote
-    "n1","7",,,
+    #node,epoch,from,was,wrote,rests
+    "n1","7",,,,
     "#);
 }
 

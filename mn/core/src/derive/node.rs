@@ -101,6 +101,7 @@ pub(super) fn derive(model: &Model, sn: &SnName, name: &NodeName) -> Option<(Nod
         scripts: scripts_of(model, name),
         join: secret(model, name),
         agent_key: agent_key(model, name),
+        rests: snmove::rests(model, name),
     };
     Some((node, needs))
 }

@@ -79,7 +79,7 @@ impl Report {
         } else if arguments.mode.dry_run {
             self.dry_run(speaker).await;
         } else {
-            self.text(speaker).await;
+            self.text(arguments, speaker).await;
         }
         u8::from(!self.attention.is_empty())
     }
@@ -116,7 +116,7 @@ impl Report {
         }
     }
 
-    async fn text(&self, speaker: &Speaker<'_>) {
+    async fn text(&self, arguments: &Snmove, speaker: &Speaker<'_>) {
         for (subject, text) in &self.attention {
             speaker.err(format!("snmove: {subject}: {text}")).await;
         }
@@ -129,6 +129,9 @@ impl Report {
             let mut line = format!("{} moved to {target} in {seconds:.2} s", counted(*count, "node"));
             if !self.followed.is_empty() {
                 line.push_str(&format!(", {} repointed", counted(self.followed.len(), "agent")));
+            }
+            if arguments.ignore_nodes {
+                line.push_str("; running nodes follow at their next boot, or with `updatenode NODES -s`");
             }
             if !self.pending.is_empty() {
                 let follow =

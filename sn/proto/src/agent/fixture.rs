@@ -34,5 +34,6 @@ pub(crate) fn node(name: &str) -> Node {
         scripts: vec![],
         join: None,
         agent_key: None,
+        rests: false,
     }
 }

@@ -35,6 +35,7 @@ pub fn desired(slice: &Slice, node: &Node) -> Desired {
         hosts: hosts(slice, node),
         gateway: servers.router.filter(|_| servers.router_is_master),
         scripts: node.scripts.clone(),
+        rests: node.rests,
     }
 }
 

@@ -46,6 +46,7 @@ fn node(boot: Boot) -> Node {
         scripts: Vec::new(),
         join: None,
         agent_key: None,
+        rests: false,
     }
 }
 

@@ -53,6 +53,7 @@ fn node(role: Role) -> Node {
         scripts: Vec::new(),
         join: None,
         agent_key: None,
+        rests: false,
     }
 }
 

@@ -119,6 +119,7 @@ fn node(name: &str, interfaces: &[&str]) -> Entry {
         scripts: Vec::new(),
         join: None,
         agent_key: None,
+        rests: false,
     }))
 }
 

@@ -50,6 +50,7 @@ fn node(name: &str, last: u8, role: Role) -> Entry {
         scripts: Vec::new(),
         join: Some(JoinSecret([7; 16])),
         agent_key: None,
+        rests: false,
     }))
 }
 

@@ -22,6 +22,8 @@ pub struct Plan {
     pub source: Option<SnName>,
     /// `-S`.
     pub sourcen: Option<String>,
+    /// `-i`.
+    pub ignore_nodes: bool,
     /// The nodes that move, in the order of their names.
     pub nodes: Vec<Moving>,
     /// Selected nodes that are as they would become already.
@@ -58,7 +60,8 @@ pub fn plan(model: &Model, arguments: &Snmove) -> Result<Vec<Plan>, Vec<Refusal>
                     plans.push(ask.plan(target));
                     plans.len() - 1
                 });
-                if moving.changes.is_empty() {
+                let follows = arguments.ignore_nodes || !super::rests(model, &node);
+                if moving.changes.is_empty() && follows {
                     plans[at].settled.push(node)
                 } else {
                     plans[at].nodes.push(moving)
@@ -91,6 +94,7 @@ struct Ask {
     targetn: Option<String>,
     source: Option<SnName>,
     sourcen: Option<String>,
+    ignore_nodes: bool,
 }
 
 /// The service node of this name; `other` is the other end of the move, which it cannot be.
@@ -141,17 +145,24 @@ impl Ask {
             );
         }
         if refusals.is_empty() {
-            Ok(Self { target, source, targetn: arguments.destn.clone(), sourcen: arguments.sourcen.clone() })
+            let (targetn, sourcen) = (arguments.destn.clone(), arguments.sourcen.clone());
+            Ok(Self { target, source, targetn, sourcen, ignore_nodes: arguments.ignore_nodes })
         } else {
             Err(refusals)
         }
     }
 
     fn plan(&self, target: SnName) -> Plan {
-        let Self { targetn, source, sourcen, .. } = self;
-        let (targetn, source, sourcen) = (targetn.clone(), source.clone(), sourcen.clone());
-        let (nodes, settled, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        Plan { target, targetn, source, sourcen, nodes, settled, warnings }
+        Plan {
+            target,
+            targetn: self.targetn.clone(),
+            source: self.source.clone(),
+            sourcen: self.sourcen.clone(),
+            ignore_nodes: self.ignore_nodes,
+            nodes: Vec::new(),
+            settled: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// The nodes: those of the noderange, else exactly those whose owner is the source;
@@ -229,6 +240,7 @@ impl Ask {
             targetn: self.targetn.clone(),
             source: self.source.clone(),
             sourcen: self.sourcen.clone(),
+            ignore_nodes: self.ignore_nodes,
         };
         let mut draft = Draft::new(model);
         attributes::rewrite(&mut draft, &one, node);

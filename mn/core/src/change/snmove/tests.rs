@@ -119,6 +119,18 @@ fn a_node_that_is_there_already_is_left_as_it_is_each_time() {
 }
 
 #[test]
+fn nodes_that_are_left_alone_rest_until_a_move_brings_them_along() {
+    let model = fixture::model(CLUSTER);
+    let alone = Snmove { ignore_nodes: true, ..to("n1", "sn2") };
+    let there = moved(&model, &alone);
+    assert!(rests(&there, &named("n1")) && !rests(&there, &named("n2")));
+    assert!(plan(&there, &alone).unwrap()[0].nodes.is_empty(), "there is nothing left to do");
+    let along = moved(&there, &to("n1", "sn2"));
+    assert!(!rests(&along, &named("n1")));
+    assert_eq!(attributes(&along, "n1"), attributes(&there, "n1"));
+}
+
+#[test]
 fn a_new_name_for_the_same_owner_does_not_lose_the_way_back() {
     let before = fixture::model(CLUSTER);
     let there = moved(&before, &to("n1", "sn2"));

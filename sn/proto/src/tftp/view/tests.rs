@@ -33,6 +33,7 @@ fn node(number: u8, role: Role) -> Entry {
         scripts: Vec::new(),
         join: None,
         agent_key: None,
+        rests: false,
     }))
 }
 
