@@ -1,7 +1,7 @@
 //! What an administrator may set on a service node. Everything has a default; no file is needed.
 //!
 //! A setting is taken from the command line, else from the environment ([`crate::cli`]), else from
-//! `DIR/sn.toml` ([`file`]), else from here. The value is checked where it becomes a [`Config`].
+//! `DIR/sn.toml` ([`mod@file`]), else from here. The value is checked where it becomes a [`Config`].
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;

@@ -76,7 +76,7 @@ pub fn test(name: &str, body: impl FnOnce() -> Result<()>) {
 /// Elsewhere the test says that it was not run, and passes: CI is root.
 ///
 /// # Panics
-/// As [`test`].
+/// As [`test()`].
 pub fn test_as_root(name: &str, body: impl FnOnce() -> Result<()>) {
     if inside() || is_root_of_machine() {
         run(name, Root::Machine, body);

@@ -161,7 +161,7 @@ fn configure(dir: &Path, options: &ServeOptions) -> Result<Config, ServeError> {
 /// Runs the daemon until `stop`; tells `ready` the address of its QUIC port once it serves.
 ///
 /// # Errors
-/// As [`serve`].
+/// As [`serve()`].
 pub async fn run(
     dir: &Path,
     config: &Config,

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`hub`] | one task: follows the model, drives `mn_core::delivery`, numbers and pushes |
-//! | [`listen`] | the QUIC listener: strangers join, members are checked and served |
+//! | [`mod@listen`] | the QUIC listener: strangers join, members are checked and served |
 //! | [`session`] | one service node's conversation |
 //! | [`join`] | who proves a token becomes a member |
 //! | [`reports`] | what nodes reported becomes committed rows |

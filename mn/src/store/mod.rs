@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`engine`] | sled, and the one extra `sync_data` that makes it durable |
 //! | [`key`] | where things stand in the one tree |
-//! | [`format`] | how things are written: versions, checksums, parts |
+//! | [`mod@format`] | how things are written: versions, checksums, parts |
 //! | [`load`] | opening: everything is verified, a commit that was cut short is finished |
 //! | [`commit`] | writing a group of transactions |
 //! | [`history`] | reading the journal, beside the writer |

@@ -12,7 +12,7 @@
 //! | [`abort`] | the rows go; only before `answer` | old owner: owner |
 //!
 //! What a move makes of the definitions is what xCAT makes of them ([`attributes`]).
-//! Which nodes it takes, and what refuses it, is in [`plan`].
+//! Which nodes it takes, and what refuses it, is in [`mod@plan`].
 
 mod attributes;
 mod plan;

@@ -1,6 +1,6 @@
 //! What each service node shall hold, derived from the model.
 //!
-//! [`slice`] is the definition: a pure function, the same model gives the same bytes. [`Derivation`]
+//! [`slice()`] is the definition: a pure function, the same model gives the same bytes. [`Derivation`]
 //! gives the same slices while the model changes, at the cost of what was touched: one edited node
 //! costs the derivation of one node, whatever the cluster's size. A property test holds the two
 //! equal.

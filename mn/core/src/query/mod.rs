@@ -97,7 +97,7 @@ pub struct Lsslice {
 /// Answers from a model; gives the exit status.
 ///
 /// [`Query::Lsslice`] is not answered here: what service nodes acknowledged is no part of the
-/// model. The daemon gathers [`SliceState`]s and calls [`lsslice`].
+/// model. The daemon gathers [`SliceState`]s and calls [`lsslice()`].
 pub fn answer(model: &Model, query: &Query, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
     match query {
         Query::Lsdef(args) => lsdef::answer(model, args, context, out),

@@ -5,7 +5,7 @@
 //! | [`path`] | the request's target as a path in the served tree |
 //! | [`range`] | which part of a file is wanted, and whether the client has it already |
 //! | [`view`] | the slice, indexed for these questions |
-//! | [`answer`] | the answer, as plain data |
+//! | [`mod@answer`] | the answer, as plain data |
 //!
 //! Bytes on the connection are a library's business; whether a file's content is on the disk yet
 //! is the shell's. There is no directory listing, and nothing can be uploaded.
