@@ -8,12 +8,12 @@ use tests::process::Run;
 use tests::sandbox;
 
 fn plans(names: &[&str]) -> Vec<Plan> {
-    let plan = |(n, name): (usize, &&str)| Plan {
+    let plan = |(last, name): (u8, &&str)| Plan {
         name: (*name).to_owned(),
         mac: None,
-        addresses: vec![([10, 9, 0, u8::try_from(n).unwrap() + 1].into(), 24)],
+        addresses: vec![([10, 9, 0, last].into(), 24)],
     };
-    names.iter().enumerate().map(plan).collect()
+    (1..).zip(names).map(plan).collect()
 }
 
 #[test]
