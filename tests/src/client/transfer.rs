@@ -80,19 +80,24 @@ pub fn tftp_put(host: &Host, server: Ipv4Addr, file: &Path, path: &str) -> Resul
     Ok(())
 }
 
-/// Fetches a file with atftp, with options such as `blksize 1428`.
+/// Fetches a file with atftp, with options such as `blksize 1428`; what it traced.
 ///
 /// # Errors
 /// When the transfer fails.
-pub fn atftp(host: &Host, server: Ipv4Addr, options: &[&str], path: &str, to: &Path) -> Result<()> {
+pub fn atftp(host: &Host, server: Ipv4Addr, options: &[&str], path: &str, to: &Path) -> Result<String> {
     let options = options.iter().flat_map(|option| ["--option", option]);
-    let run = Run::new("atftp").args(options).args(["--get", "--remote-file", path, "--local-file"]).arg(to);
+    let run = Run::new("atftp")
+        .arg("--trace")
+        .args(options)
+        .args(["--get", "--remote-file", path, "--local-file"])
+        .arg(to);
     let ended = run.arg(server.to_string()).on(host)?;
     let said = format!("{}{}", ended.out, ended.err);
-    if ended.status == 0 && !said.contains("error") && !said.contains("failed") {
-        return Ok(());
+    if ended.status == 0 && !said.contains("received ERROR") {
+        return Ok(said);
     }
-    Err(format!("atftp {path} from {server}: {}", said.trim()).into())
+    let end = said.lines().last().unwrap_or_default();
+    Err(format!("atftp {path} from {server}: {end}").into())
 }
 
 /// How a log line travels.

@@ -3,27 +3,17 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use common::id::MacAddr;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tests::Result;
-use tests::client::dhcp::{Client, Firmware, Offer, offers};
+use tests::client::dhcp::{Client, Firmware};
 use tests::client::transfer;
 use tests::cluster::{Cluster, NETWORK};
-use tests::net::Host;
+use tests::process::Run;
 use tests::sandbox;
 use tests::wait;
 
-use super::{SN1, SN2, rack};
-
-/// Longer than an answer takes on a busy machine.
-const SILENCE: Duration = Duration::from_millis(1200);
-
-fn listen(host: &Host, mac: MacAddr) -> Result<Vec<Offer>> {
-    offers(host, mac, &Firmware::default(), SILENCE)
-}
-
-fn servers(offers: &[Offer]) -> Vec<Ipv4Addr> {
-    offers.iter().map(|offer| offer.server).collect()
-}
+use super::{SN1, SN2, offered, offered_nothing, rack};
 
 #[test]
 fn both_clients_are_told_all_that_their_node_needs() {
@@ -53,6 +43,31 @@ fn both_clients_are_told_all_that_their_node_needs() {
 }
 
 #[test]
+fn a_lease_is_renewed_with_the_server_that_gave_it() {
+    sandbox::test("services::dhcp::a_lease_is_renewed_with_the_server_that_gave_it", || {
+        let cluster = rack(1)?;
+        let node = &cluster.nodes[0];
+        let folder = cluster.work.join("renewal");
+        std::fs::create_dir_all(&folder)?;
+        let (lease, script) =
+            (folder.join("lease"), concat!(env!("CARGO_MANIFEST_DIR"), "/assets/lease-script"));
+        let client = Run::new("busybox").args(["udhcpc", "-i", "eth0", "-f", "-s", script]);
+        let mut client = client.env("LEASE_FILE", &lease).spawn(&node.host, &folder.join("log"))?;
+        let obtained = "lease of 10.77.1.1 obtained from 10.77.0.11";
+        client.await_words(obtained)?;
+        // By unicast, from the address that it has now.
+        let pid = i32::try_from(client.pid().ok_or("udhcpc ended")?)?;
+        kill(Pid::from_raw(pid), Signal::SIGUSR1)?;
+        let renewed = || {
+            let said = client.said();
+            let (_, after) = said.split_once("sending renew to server 10.77.0.11")?;
+            after.contains(obtained).then_some(())
+        };
+        wait::until("the renewal", wait::LONG, renewed)
+    });
+}
+
+#[test]
 fn a_network_may_name_servers_of_its_own() {
     sandbox::test("services::dhcp::a_network_may_name_servers_of_its_own", || {
         let cluster = rack(2)?;
@@ -75,14 +90,15 @@ fn each_interface_of_a_node_is_answered_for_itself() {
         let [own, silent, other] = ["52:54:00:00:0a:01", "52:54:00:00:0a:02", "52:54:00:00:0a:03"];
         cluster.ok("chdef n001 otherinterfaces=-ib0:10.77.3.1")?;
         cluster.ok(&format!("chdef n001 mac={own}!n001|{silent}!*NOIP*|{other}!n001-ib0"))?;
-        let offered = |mac: &str| -> Result<Vec<Ipv4Addr>> {
-            Ok(listen(&node.host, mac.parse()?)?.iter().map(|offer| offer.ip).collect())
-        };
-        assert_eq!(offered(own)?, [node.ip]);
-        assert_eq!(offered(silent)?, [] as [Ipv4Addr; 0]);
-        assert_eq!(offered(other)?, [Ipv4Addr::new(10, 77, 3, 1)]);
-        assert_eq!(listen(&node.host, node.mac)?, [], "its hardware address before the change");
-        Ok(())
+        let system = Firmware::default();
+        for (mac, ip) in [(own, node.ip), (other, Ipv4Addr::new(10, 77, 3, 1))] {
+            let ips: Vec<Ipv4Addr> =
+                offered(&node.host, mac.parse()?, &system)?.iter().map(|offer| offer.ip).collect();
+            assert_eq!(ips, [ip], "{mac}");
+        }
+        offered_nothing(&node.host, silent.parse()?, &system)?;
+        // What it was before is nobody's now.
+        offered_nothing(&node.host, node.mac, &system)
     });
 }
 
@@ -109,7 +125,7 @@ fn a_stranger_gets_an_address_only_from_a_dynamic_range() {
         let given = [ask(0)?, ask(1)?];
         let range = Ipv4Addr::new(10, 77, 200, 1)..=Ipv4Addr::new(10, 77, 200, 9);
         assert!(given[0] != given[1] && given.iter().all(|ip| range.contains(ip)), "{given:?}");
-        cluster.stop_sn(0, nix::sys::signal::Signal::SIGKILL)?;
+        cluster.stop_sn(0, Signal::SIGKILL)?;
         cluster.serve_sn(0)?;
         assert_eq!([ask(0)?, ask(1)?], given, "each keeps its address over a crash");
         Ok(())
@@ -123,12 +139,11 @@ fn a_node_is_answered_by_its_owner_alone() {
         cluster.start_all()?;
         cluster.ok("chdef n002 servicenode=sn2")?;
         cluster.ok("chdef n003 servicenode=sn2,sn1")?;
-        let owners: Vec<Vec<Ipv4Addr>> = cluster
-            .nodes
-            .iter()
-            .map(|node| Ok(servers(&listen(&node.host, node.mac)?)))
-            .collect::<Result<_>>()?;
-        assert_eq!(owners, [[SN1], [SN2], [SN2]]);
+        for (node, owner) in cluster.nodes.iter().zip([SN1, SN2, SN2]) {
+            let offers = offered(&node.host, node.mac, &Firmware::default())?;
+            let servers: Vec<Ipv4Addr> = offers.iter().map(|offer| offer.server).collect();
+            assert_eq!(servers, [owner], "{}", node.name);
+        }
         Ok(())
     });
 }
@@ -143,9 +158,7 @@ fn each_firmware_gets_its_boot_file() {
             let user_class = user_class.map(str::to_owned);
             let firmware =
                 Firmware { class: Some(class.to_owned()), architecture: Some(architecture), user_class };
-            let found = wait::until("one offer", wait::LONG, || {
-                offers(&node.host, node.mac, &firmware, Duration::from_millis(300)).ok()?.pop()
-            })?;
+            let found = offered(&node.host, node.mac, &firmware)?.pop().ok_or("no offer")?;
             assert_eq!((found.ip, found.next_server), (node.ip, SN1));
             Ok(found.file)
         };
@@ -176,7 +189,7 @@ fn the_boot_file_of_an_offer_is_there() {
         let node = &cluster.nodes[0];
         cluster.put("tftpboot/undionly.kpxe", b"a boot program")?;
         let firmware = Firmware { class: Some("PXEClient".to_owned()), ..Firmware::default() };
-        let offer = offers(&node.host, node.mac, &firmware, SILENCE)?.pop().ok_or("no offer came")?;
+        let offer = offered(&node.host, node.mac, &firmware)?.pop().ok_or("no offer")?;
         node.boot()?;
         let to = node.root.with_file_name("program");
         wait::until("the program in the service node's tree", wait::LONG, || {

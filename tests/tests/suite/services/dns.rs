@@ -113,7 +113,7 @@ fn a_dead_forwarder_costs_seconds_and_not_the_clusters_names() {
             let start = Instant::now();
             let reply = ask(host, SN1, &["www.example.com"])?;
             assert_eq!(reply.code, code, "{forwarders:?}");
-            assert!(start.elapsed() < Duration::from_secs(5), "{forwarders:?}: {:?}", start.elapsed());
+            assert!(start.elapsed() < Duration::from_secs(7), "{forwarders:?}: {:?}", start.elapsed());
             assert_eq!(ask(host, SN1, &["n001.cluster.test"])?.answers, ["10.77.1.1"]);
         }
         Ok(())

@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use tests::Result;
-use tests::client::dhcp::{Firmware, offers};
+use tests::client::dhcp::Firmware;
 use tests::client::transfer;
 use tests::cluster::Node;
 use tests::sandbox;
 
-use super::{SN1, booted_rack, rack};
+use super::{SN1, booted_rack, offered, offered_nothing, rack};
 
 /// The first lines of a node's boot script, which say what it boots.
 fn boots(node: &Node) -> Result<String> {
@@ -58,10 +57,9 @@ fn a_node_that_is_offline_finds_nothing_to_boot() {
         let cluster = booted_rack(1)?;
         let node = &cluster.nodes[0];
         let firmware = Firmware { class: Some("PXEClient".to_owned()), ..Firmware::default() };
-        let offered = || offers(&node.host, node.mac, &firmware, Duration::from_millis(1200));
-        assert_eq!(offered()?.len(), 1);
+        offered(&node.host, node.mac, &firmware)?;
         cluster.ok("nodeset n001 offline")?;
-        assert_eq!(offered()?, []);
+        offered_nothing(&node.host, node.mac, &firmware)?;
         assert!(node.script(SN1).is_err_and(|error| error.to_string().ends_with("HTTP 404")));
         assert_eq!(cluster.ok("nodeset n001 stat")?, "n001: offline\n");
         // Its system, started from its disk by hand, has its address all the same.

@@ -52,8 +52,13 @@ fn atftp_reads_with_large_blocks_and_windows() {
         let to = node.root.with_file_name("file");
         transfer::atftp(&node.host, SN1, &[], SCRIPT, &to)?;
         assert!(fs::read_to_string(&to)?.starts_with("#!ipxe\n#netboot debian12"));
-        for options in [&["blksize 1428", "tsize 0"][..], &["blksize 1428", "windowsize 16"]] {
-            transfer::atftp(&node.host, SN1, options, "large", &to)?;
+        for (options, accepted) in [
+            (["blksize 1428", "tsize 0"], ["blksize: 1428", "tsize: 33554432"]),
+            (["blksize 1428", "windowsize 16"], ["blksize: 1428", "windowsize: 16"]),
+        ] {
+            let trace = transfer::atftp(&node.host, SN1, &options, "large", &to)?;
+            let reply = trace.lines().find(|line| line.starts_with("received OACK")).unwrap_or_default();
+            assert!(accepted.iter().all(|option| reply.contains(option)), "{reply}");
             assert!(is_whole(&to)?, "{options:?}");
         }
         Ok(())
