@@ -62,6 +62,10 @@ impl From<BookError> for Stopped {
 
 /// Runs an `snmove`; gives its exit status.
 pub(super) async fn run(ground: &Ground, arguments: Snmove) -> u8 {
+    if arguments.postscripts.is_some() {
+        // A script that was put into the tree just now is there.
+        ground.site.content.rescan().await;
+    }
     let mover = Mover { book: ground.site.book.clone(), delivery: ground.site.delivery.clone() };
     mover.run(arguments, ground.by.clone(), &Speaker::to(ground)).await
 }
