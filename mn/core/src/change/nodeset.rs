@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Context, Draft, Nodeset, Outcome, Talk, verify};
 use crate::derive;
 use crate::model::Model;
-use crate::table::{RowKey, schema as table};
+use crate::table::{RowKey, nearest, schema as table};
 
 /// What is asked for, understood.
 enum State {
@@ -34,7 +34,7 @@ pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
         }
         Err(refusal) => {
             return Outcome {
-                lines: vec![super::Line::Err(format!("Error: {refusal}"))],
+                lines: vec![super::Line::Err(refusal.render("Error"))],
                 change: None,
                 status: 1,
             };
@@ -59,7 +59,9 @@ pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
     if let State::Image(Some(name)) = &state
         && model.tables().row(table::OSIMAGE, name).is_none()
     {
-        talk.error(&format!("Cannot find the OS image {name} in the osimage table."));
+        let text = format!("Cannot find the OS image {name} in the osimage table.");
+        let images = model.tables().rows(table::OSIMAGE).filter_map(|(_, row)| row.cell("imagename"));
+        talk.error(&nearest::hinted(text, &nearest::names(name, images)));
         return talk.finish(None);
     }
     let mut draft = Draft::new(model);

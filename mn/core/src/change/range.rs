@@ -22,7 +22,7 @@ impl Range {
     /// # Errors
     /// When a name is unknown or the text cannot be read; the words are xCAT's.
     pub fn expand(&self, model: &Model) -> Result<Chosen, Refusal> {
-        let found = range::nodes(model, self).map_err(Refusal::new)?;
+        let found = range::nodes(model, self)?;
         let nodes = found.nodes.iter().filter_map(|name| model.node(name.as_str())).cloned().collect();
         Ok(Chosen { nodes, warnings: found.warnings })
     }

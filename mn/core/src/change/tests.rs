@@ -213,6 +213,7 @@ fn a_node_needs_groups_and_a_proper_name() {
     let mut bench = Bench::new(TWO_NODES);
     insta::assert_snapshot!(bench.run("mkdef n6 mgt=ipmi"), @"
     ! Error: [mn]: Attribute 'groups' is not specified for node 'n6', skipping to the next node.
+      try      groups=all, to make it, or n1, n2
     ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
@@ -551,6 +552,7 @@ fn objects_that_are_refused_do_not_stop_the_others_unless_asked() {
     ");
     insta::assert_snapshot!(bench.run("chdef n1,n9 arch=aarch64 --atomic"), @"
     ! Error: [mn]: Attribute 'groups' is not specified for node 'n9', skipping to the next node.
+      try      groups=all, to make it, or n1, n2
     ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     ! Error: [mn]: Nothing is changed: with --atomic, all objects change or none.
     = 1
@@ -677,6 +679,7 @@ fn nodels_shows_columns_as_xcat_does() {
     ");
     insta::assert_snapshot!(bench.run("nodels nosuch1,n1,nosuch2"), @"
     ! Error: Invalid nodes and/or groups in noderange: nosuch1,nosuch2
+      try      nodels, to see the nodes; lsdef -t group, to see the groups
     = 1
     ");
 }

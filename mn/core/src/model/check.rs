@@ -53,6 +53,7 @@ pub fn change(before: &Model, after: &Model, edits: &[Edit]) -> Findings {
         if let Some(row) = &edit.after {
             changed_row(edit.table, edit.before.as_ref(), row, &mut findings);
             check_paths(after, edit, row, &mut findings);
+            check_group_pool(after, edit, row, &mut findings);
         }
     }
     for node in touched(before, after, edits, &[MAC, NODELIST]) {
@@ -187,7 +188,8 @@ fn check_addresses(after: &Model, node: &NodeName, findings: &mut Findings) {
     if let Some(text) = after.cell(HOSTS, name, "ip")
         && text.split(['|', ',', ' ']).any(|ip| ip.trim().parse::<std::net::IpAddr>().is_err())
     {
-        findings.refuse(Refusal::new(format!("ip={text} is not an address")).about(node));
+        let refusal = Refusal::new(format!("ip={text} is not an address")).about(node);
+        findings.refuse(refusal.attempt("ip=10.0.1.17"));
     }
     for address in after.addresses(name) {
         if let Some(other) = after.nodes_with_ip(address.ip).find(|other| *other != node) {
@@ -229,20 +231,42 @@ fn check_place(after: &Model, node: &NodeName, ip: Ipv4Addr, findings: &mut Find
 fn check_pool(before: &Model, after: &Model, node: &NodeName, findings: &mut Findings) {
     let known = before.pool(node.as_str());
     let named = after.cell(NODERES, node.as_str(), "servicenode").unwrap_or_default();
+    let is_known = |sn: &str| known.iter().any(|known| known.as_str() == sn);
+    check_service_nodes(after, node.as_str(), &named, is_known, findings);
+}
+
+/// A group's service nodes, also where no member takes them from it yet: one that joins would.
+fn check_group_pool(after: &Model, edit: &Edit, row: &Row, findings: &mut Findings) {
+    let (Some(owner), Some(named)) = (edit.key.parts().next(), row.cell("servicenode")) else { return };
+    if edit.table != NODERES || after.has_node(owner) || template::is_template(named) {
+        return;
+    }
+    let before = edit.before.as_ref().and_then(|row| row.cell("servicenode")).unwrap_or_default();
+    let is_known = |sn: &str| super::split(before).any(|known| known == sn);
+    check_service_nodes(after, owner, named, is_known, findings);
+}
+
+fn check_service_nodes(
+    after: &Model,
+    owner: &str,
+    named: &str,
+    is_known: impl Fn(&str) -> bool,
+    findings: &mut Findings,
+) {
     let mut seen = BTreeSet::new();
-    for sn in super::split(&named) {
+    for sn in super::split(named) {
         if !seen.insert(sn) {
-            findings.refuse(Refusal::new(format!("servicenode={named} names {sn} twice")).about(node));
+            findings.refuse(Refusal::new(format!("servicenode={named} names {sn} twice")).about(owner));
         }
-        if after.is_service_node(sn) || known.iter().any(|known| known.as_str() == sn) {
+        if after.is_service_node(sn) || is_known(sn) {
             continue;
         }
-        let what = format!("servicenode={named}: {sn} is not a service node");
-        let refusal = if after.has_node(sn) {
-            Refusal::new(what).attempt(format!("chdef {sn} setupdhcp=1 setuptftp=1 setupnfs=1"))
+        let refusal = Refusal::new(format!("servicenode={named}: {sn} is not a service node")).about(owner);
+        findings.refuse(if after.has_node(sn) {
+            refusal.attempt(format!("chdef {sn} setupdhcp=1 setuptftp=1 setupnfs=1"))
         } else {
-            Refusal::new(what).because(format!("there is no node {sn}"))
-        };
-        findings.refuse(refusal.about(node));
+            let advice = format!("mn token create {sn} --define");
+            refusal.because(format!("there is no node {sn}")).attempt(advice)
+        });
     }
 }

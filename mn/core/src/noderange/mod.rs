@@ -21,6 +21,7 @@
 //!
 //! Files are read by the caller, as this crate is pure; a path never comes near a shell.
 
+mod advice;
 mod expand;
 mod parse;
 mod select;

@@ -10,7 +10,7 @@ use super::range;
 use super::select::{self, Selection};
 use crate::change::{Context, Line, error, warning};
 use crate::model::{Model, Origin};
-use crate::table::{TableId, schema};
+use crate::table::{TableId, nearest, schema};
 
 /// Answers `nodels`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Nodels, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
@@ -21,8 +21,8 @@ pub(super) fn answer(model: &Model, args: &Nodels, context: &Context, out: &mut 
                 found.warnings.iter().for_each(|text| out(Line::Err(warning(context, text))));
                 found.nodes.iter().map(ToString::to_string).collect()
             }
-            Err(text) => {
-                out(Line::Err(format!("Error: {text}")));
+            Err(refusal) => {
+                out(Line::Err(refusal.render("Error")));
                 return 1;
             }
         },
@@ -98,7 +98,10 @@ impl Wanted {
     }
 
     fn add(&mut self, word: &str) -> Result<(), String> {
-        let invalid = |name: &str| format!("{name} not a valid table.column description");
+        let invalid = |name: &str| {
+            let text = format!("{name} not a valid table.column description");
+            nearest::hinted(text, &similar(name))
+        };
         if let Some((name, operator, value)) = select::split(word) {
             let column = column(name).ok_or_else(|| invalid(name))?;
             // `=` alone is `==` in nodels too.
@@ -193,6 +196,18 @@ fn column(name: &str) -> Option<Column> {
     let table = TableId::named(table).ok().filter(|table| is_of_nodes(*table))?;
     let column = table.table().column(column)?.name;
     Some(Column { table, column, label: name.to_owned() })
+}
+
+/// Columns and tables that look like this word.
+fn similar(word: &str) -> Vec<&str> {
+    let tables = schema::TABLES.iter();
+    match word.split_once('.') {
+        None => nearest::names(word, tables.map(|table| table.name)),
+        Some((table, column)) => TableId::named(table).map_or_else(
+            |_| nearest::names(table, tables.map(|table| table.name)),
+            |table| nearest::names(column, table.table().columns.iter().map(|column| column.name)),
+        ),
+    }
 }
 
 fn is_of_nodes(table: TableId) -> bool {

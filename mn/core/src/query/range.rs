@@ -1,5 +1,7 @@
 //! Noderanges as commands use them.
 
+use common::report::Refusal;
+
 use crate::change::Range;
 use crate::model::Model;
 use crate::noderange::{self, Expansion, Options};
@@ -16,11 +18,11 @@ pub(crate) struct Names {
 /// The nodes that a noderange means, all of which exist, sorted.
 ///
 /// # Errors
-/// The text for the operator.
-pub(crate) fn nodes(model: &Model, range: &Range) -> Result<Expansion, String> {
+/// When a name is unknown or the text cannot be read.
+pub(crate) fn nodes(model: &Model, range: &Range) -> Result<Expansion, Refusal> {
     let options = Options { verify: true, ..Options::default() };
     let found = noderange::expand(&range.text, model, options, &|name| range.file(name));
-    found.map_err(|error| error.to_string())
+    found.map_err(|error| error.refusal(model))
 }
 
 /// The names that a noderange means, whether or not there are such nodes: how definition commands

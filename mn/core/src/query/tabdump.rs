@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Tabdump;
 use crate::change::{Context, Line, error};
 use crate::model::Model;
-use crate::table::{Row, TableId, schema};
+use crate::table::{Row, TableId, nearest, schema};
 
 /// Answers `tabdump`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
@@ -27,7 +27,8 @@ pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut
             true => format!("table {name} does not exist."),
             false => format!("No such table: {name}"),
         };
-        out(Line::Err(error(context, &text)));
+        let close = nearest::names(name, schema::TABLES.iter().map(|table| table.name));
+        out(Line::Err(error(context, &nearest::hinted(text, &close))));
         return 1;
     };
     if args.describe {

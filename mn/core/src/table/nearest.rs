@@ -24,6 +24,11 @@ pub fn names<'a>(text: &str, among: impl IntoIterator<Item = &'a str>) -> Vec<&'
     found.into_iter().map(|(_, _, name)| name).collect()
 }
 
+/// A text with the advice to try one of these names, if there are any.
+pub(crate) fn hinted(text: String, names: &[&str]) -> String {
+    if names.is_empty() { text } else { format!("{text}\n  try      {}", names.join(", ")) }
+}
+
 /// How many characters must be put in, left out, changed or swapped with their neighbour; none
 /// past the limit (optimal string alignment).
 fn distance(text: &[char], name: &str, limit: usize) -> Option<usize> {

@@ -16,7 +16,7 @@ use super::write::{self, WriteError};
 use super::{Context, Define, Draft, ListEdit, Outcome, Talk, delete, rename};
 use crate::model::Model;
 use crate::query::object::{self, cell, split_nic};
-use crate::table::{attribute, schema};
+use crate::table::{attribute, nearest, schema};
 use group::Members;
 use request::Wanted;
 
@@ -195,7 +195,11 @@ fn refuse_creation(model: &Model, args: &Define, object: &Wanted) -> Result<(), 
     let has = |wanted: &str| attributes.iter().any(|(known, value)| known == wanted && !value.is_empty());
     match kind.name {
         "node" if !has("groups") => {
-            Err(format!("Attribute 'groups' is not specified for node '{name}', skipping to the next node."))
+            let text =
+                format!("Attribute 'groups' is not specified for node '{name}', skipping to the next node.");
+            let close = nearest::names(name, model.nodes().map(|node| node.as_str()));
+            let or = if close.is_empty() { String::new() } else { format!(", or {}", close.join(", ")) };
+            Err(format!("{text}\n  try      groups=all, to make it{or}"))
         }
         "network" if !has("net") || !has("mask") => {
             Err(format!("The attributes 'net' and 'mask' must both be specified for the network '{name}'."))

@@ -7,6 +7,7 @@ use crate::model::Model;
 use crate::query::object::CLUSTERSITE;
 use crate::query::range;
 use crate::table::attribute::{self, ObjectType};
+use crate::table::nearest;
 
 /// The types that `-t` names; none where one of them does not exist (and then it is said).
 pub(crate) fn kinds(types: &[String], talk: &mut Talk<'_>) -> Option<Vec<&'static ObjectType>> {
@@ -15,7 +16,9 @@ pub(crate) fn kinds(types: &[String], talk: &mut Talk<'_>) -> Option<Vec<&'stati
     let mut kinds = Vec::new();
     for name in types {
         let Some(kind) = attribute::object_type(name) else {
-            talk.error(&format!("\nType '{name}' is not a valid xCAT object type."));
+            let text = format!("\nType '{name}' is not a valid xCAT object type.");
+            let close = nearest::names(name, attribute::object_types().map(|kind| kind.name));
+            talk.error(&nearest::hinted(text, &close));
             return None;
         };
         kinds.push(kind);
