@@ -89,13 +89,13 @@ pub(super) fn command() -> Command {
         .after_help(format!("Operators' commands, also as `mn NAME …`: {}", names.join(", ")))
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .arg(dir_arg().global(true))
         .subcommands([init(), serve(), token(), check_config(), install_command()])
 }
 
 fn init() -> Command {
     Command::new("init")
         .about("Make a management node: its certificate authority, its store and its site")
-        .arg(dir_arg())
         .arg(Arg::new("name").long("name").value_name("NAME").help("Its name [default: the host's]"))
         .arg(
             Arg::new("address")
@@ -111,7 +111,6 @@ fn init() -> Command {
 fn serve() -> Command {
     Command::new("serve")
         .about("Run the daemon")
-        .arg(dir_arg())
         .arg(
             Arg::new("listen")
                 .long("listen")
@@ -130,7 +129,6 @@ fn serve() -> Command {
 fn token() -> Command {
     let create = Command::new("create")
         .about("Make a one-time token with which a service node joins, and print it")
-        .arg(dir_arg())
         .arg(Arg::new("name").required(true).value_name("SERVICENODE").help("The service node"))
         .arg(
             Arg::new("address")

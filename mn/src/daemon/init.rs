@@ -106,9 +106,13 @@ impl InitError {
 pub fn init(dir: &Path, options: &InitOptions) -> Result<Made, InitError> {
     let disk = |doing| move |source| InitError::Disk { doing, source };
     let fresh = look_around(options)?;
+    let store = super::store_dir(dir);
+    // Looked at before the lock too, which the daemon of a management node holds.
+    if store.exists() {
+        return Err(InitError::Exists(dir.to_owned()));
+    }
     runtime::disk::create_dir(dir, 0o700).map_err(disk("make the folder"))?;
     let _lock = DirLock::take(dir)?;
-    let store = super::store_dir(dir);
     if store.exists() {
         return Err(InitError::Exists(dir.to_owned()));
     }
