@@ -21,6 +21,9 @@ impl MacAddr {
         Self(bytes)
     }
 
+    /// No address: what stands in a slice for a node whose hardware address is not known yet.
+    pub const NONE: Self = Self([0; 6]);
+
     /// The six bytes in the order they are sent.
     pub const fn bytes(self) -> [u8; 6] {
         self.0

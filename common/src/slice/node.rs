@@ -75,7 +75,7 @@ pub struct PoolMember {
 /// A network interface of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
-    /// Its hardware address.
+    /// Its hardware address; [`MacAddr::NONE`] where the node has a name and an address alone.
     pub mac: MacAddr,
     /// The name that goes with it; the node's own, unless `mac=A!host` gives another.
     pub host: String,

@@ -144,7 +144,10 @@ impl<'a> Kernel<'a> {
         Some(Self {
             base: http_base(node.servers.next_server, site),
             server: node.servers.next_server,
-            mac: node.primary().map(|interface| interface.mac.to_string().replace(':', "-")),
+            mac: node
+                .primary()
+                .filter(|interface| interface.mac != MacAddr::NONE)
+                .map(|interface| interface.mac.to_string().replace(':', "-")),
             kernel,
             initrd: initrd.as_ref(),
             arguments,

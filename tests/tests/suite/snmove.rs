@@ -348,6 +348,21 @@ fn a_terminal_shows_how_far_it_is_and_a_pipe_does_not() {
     });
 }
 
+/// Nodes are defined before anyone has read their hardware addresses.
+#[test]
+fn nodes_without_hardware_addresses_move_too() {
+    sandbox::test("snmove::nodes_without_hardware_addresses_move_too", || {
+        let mut cluster = Cluster::lay(1, 2)?;
+        cluster.start_all()?;
+        let made = cluster
+            .command(r"mkdef n[101-140] groups=new,all servicenode=sn1,sn2 ip=|n(\d+)|10.77.8.($1+0)|")?;
+        said(&made, 0, &["40 object definitions"])?;
+        assert_eq!(made.err, "", "every service node has applied it");
+        cluster.ok("chdef n101 mac=52:54:00:77:01:01")?;
+        said(&cluster.command("snmove new -d sn2")?, 0, &["40 nodes moved", "40 follow when they are back"])
+    });
+}
+
 #[test]
 fn a_gateway_of_its_own_is_left_alone() {
     sandbox::test("snmove::a_gateway_of_its_own_is_left_alone", || {

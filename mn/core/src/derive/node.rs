@@ -141,7 +141,7 @@ fn interfaces(model: &Model, node: &NodeName) -> Vec<Interface> {
     if interfaces.is_empty() && own.is_some() {
         // Without a hardware address a node is no DHCP client, and a name all the same.
         let network = own.and_then(|ip| model.network_of(ip)).map(|network| network.name.clone());
-        interfaces.push(Interface { mac: MacAddr::new([0; 6]), host: node.to_string(), ip: own, network });
+        interfaces.push(Interface { mac: MacAddr::NONE, host: node.to_string(), ip: own, network });
     }
     interfaces
 }

@@ -512,6 +512,19 @@ fn the_same_address_twice_is_refused_with_both_names() {
 }
 
 #[test]
+fn nodes_without_a_hardware_address_are_no_rivals() {
+    let bare = |name: &str, last: u8| {
+        let mut node = Node { name: name.parse().unwrap(), ..node(Role::Owner) };
+        node.interfaces.truncate(1);
+        node.interfaces[0].mac = MacAddr::NONE;
+        node.interfaces[0].ip = Some([10, 0, 0, last].into());
+        node
+    };
+    let nodes = vec![bare("n8", 108), bare("n9", 109)];
+    View::build(&slice(nodes, Vec::new(), &[])).unwrap();
+}
+
+#[test]
 fn a_service_that_is_off_says_nothing() {
     let mut machine = Machine::new(Ports { server: 67, client: 68 }, Table::default());
     ask(MessageType::Discover, MAC).to(&mut machine).is_silent(Silence::Off);

@@ -133,7 +133,9 @@ impl View {
             }
         }
         let claims = self.claims.entry(interface.mac).or_default();
-        if let Claim::Reserved(new) = &claim {
+        if let Claim::Reserved(new) = &claim
+            && interface.mac != MacAddr::NONE
+        {
             let clash = claims.iter().find_map(|old| match old {
                 Claim::Reserved(old)
                     if old.node.name != new.node.name && same_net(&self.subnets, old, new) =>

@@ -78,7 +78,9 @@ impl View {
     fn put_node(&mut self, node: &Node) {
         let node = Arc::new(node.clone());
         for interface in &node.interfaces {
-            self.macs.entry(interface.mac).or_insert_with(|| Arc::clone(&node));
+            if interface.mac != MacAddr::NONE {
+                self.macs.entry(interface.mac).or_insert_with(|| Arc::clone(&node));
+            }
             let Some(address) = interface.ip else { continue };
             match self.addresses.entry(address) {
                 Slot::Vacant(slot) => {

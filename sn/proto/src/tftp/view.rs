@@ -86,7 +86,9 @@ impl View {
         let node = Arc::new(node.clone());
         self.nodes.insert(node.name.as_str().to_owned(), Arc::clone(&node));
         for interface in &node.interfaces {
-            self.by_mac.insert(interface.mac, Arc::clone(&node));
+            if interface.mac != MacAddr::NONE {
+                self.by_mac.insert(interface.mac, Arc::clone(&node));
+            }
             if let Some(ip) = interface.ip {
                 self.by_ip.insert(ip, Arc::clone(&node));
             }
