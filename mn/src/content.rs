@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::store::book::{Book, By};
+use crate::store::book::{Book, BookError, By};
 
 /// How often the tree is looked at: by `stat` alone, about a microsecond a file.
 const EVERY: Duration = Duration::from_secs(5);
@@ -273,12 +273,18 @@ impl Scanner {
             return Ok(());
         }
         let (changed, gone) = (found.changed.len(), found.gone.len());
-        self.book
+        let edited = self
+            .book
             .edit(By::daemon("content scan"), move |draft: &mut Draft| {
                 found.gone.iter().for_each(|key| draft.remove_row(FILE, key));
                 found.changed.into_iter().for_each(|(key, row)| draft.put_row(FILE, &key, row));
             })
-            .await?;
+            .await;
+        match edited {
+            // The next scan finds the same.
+            Err(BookError::NoRoom) => return Ok(()),
+            edited => edited?,
+        };
         self.index.store(Arc::new(index(&self.book.read())));
         info!(changed, gone, "content changed");
         Ok(())

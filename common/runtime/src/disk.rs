@@ -80,6 +80,78 @@ pub fn sync_new_store(dir: &Path) -> io::Result<()> {
     sync_dir(parent_of(dir))
 }
 
+/// Refuses where less than `need` bytes are left on the file system of `file`.
+///
+/// A store asks this before it writes. sled takes no more after a write that found no room, even
+/// when there is room again, and does not open on a full disk; so it must never meet one. What is
+/// kept free by this is what an administrator has left to work with.
+///
+/// # Errors
+/// With [`io::ErrorKind::StorageFull`] where there is less; else what the system said.
+pub fn ensure_room(file: &File, need: u64) -> io::Result<()> {
+    let found = nix::sys::statvfs::fstatvfs(file)?;
+    let left = found.blocks_available().saturating_mul(found.fragment_size());
+    if left >= need {
+        return Ok(());
+    }
+    let [left, need] = [left, need].map(|bytes| bytes.div_ceil(1 << 20));
+    let why = format!("the disk is full: {left} MiB are free, and {need} MiB are needed");
+    Err(io::Error::new(io::ErrorKind::StorageFull, why))
+}
+
+/// How much ballast is, in bytes: more than opening a store writes, which is a snapshot of sled's.
+const BALLAST: u64 = 4 << 20;
+
+/// Opens the sled store in `dir` by `open`, which has to write for that.
+///
+/// What an opening that was cut short has left is removed first: sled takes its half-written
+/// snapshot (`snap.….generating`) for a whole one, finds it damaged, and never opens the store again.
+///
+/// On a disk that others have filled, ballast in a file beside the store (`STORE.ballast`) is thrown
+/// off, and laid in again when there is room.
+///
+/// # Errors
+/// As `open`.
+pub fn open_store<T, E>(
+    dir: &Path,
+    open: impl Fn() -> Result<T, E>,
+    is_full: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let open = || {
+        remove_half_a_snapshot(dir);
+        open()
+    };
+    let ballast = dir.with_extension("ballast");
+    let mut opened = open();
+    if opened.as_ref().is_err_and(is_full) && fs::remove_file(&ballast).is_ok() {
+        tracing::error!(store = %dir.display(), "the disk is full; opening a store with the space kept for that");
+        opened = open();
+    } else if opened.is_ok() && !ballast.exists() && lay_in(&ballast).is_err() {
+        // Half of it is of no use. The next start tries again.
+        let _ = fs::remove_file(&ballast);
+    }
+    opened
+}
+
+fn remove_half_a_snapshot(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            // Where it cannot be removed, sled says that the store is damaged.
+            let removed = fs::remove_file(entry.path());
+            tracing::info!(path = %entry.path().display(), ?removed, "an earlier start was cut short");
+        }
+    }
+}
+
+fn lay_in(ballast: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(ballast)?;
+    ensure_room(&file, 2 * BALLAST)?;
+    let length = i64::try_from(BALLAST).unwrap_or(i64::MAX);
+    Ok(nix::fcntl::posix_fallocate(&file, 0, length)?)
+}
+
 /// The folder that holds `path`; `.` for a bare name.
 fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
@@ -177,6 +249,38 @@ mod tests {
         std::os::unix::fs::symlink(&victim, dir.path().join(".a.new")).unwrap();
         write_durably(&dir.path().join("a"), b"new", 0o600).unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_half_written_snapshot_is_removed_before_a_store_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("store");
+        fs::create_dir(&store).unwrap();
+        for name in ["snap.1", "snap.2.generating", "db"] {
+            fs::write(store.join(name), b"").unwrap();
+        }
+        let count = || io::Result::Ok(fs::read_dir(&store)?.count());
+        assert_eq!(open_store(&store, count, |_| false).unwrap(), 2);
+        assert!(store.join("snap.1").exists());
+    }
+
+    #[test]
+    fn a_store_that_finds_no_room_is_opened_with_the_space_kept_for_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, ballast) = (dir.path().join("store"), dir.path().join("store.ballast"));
+        open_store(&store, || io::Result::Ok(()), |_| false).unwrap();
+        assert_eq!(fs::metadata(&ballast).unwrap().len(), BALLAST);
+        let full = || if ballast.exists() { Err(io::ErrorKind::StorageFull) } else { Ok(()) };
+        open_store(&store, full, |error| *error == io::ErrorKind::StorageFull).unwrap();
+        assert!(!ballast.exists());
+    }
+
+    #[test]
+    fn what_needs_more_than_there_is_is_refused_before_it_is_written() {
+        let file = tempfile::tempfile().unwrap();
+        ensure_room(&file, 0).unwrap();
+        let refused = ensure_room(&file, u64::MAX).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]

@@ -95,6 +95,9 @@ impl ServeError {
             None => refusal,
         };
         match self {
+            Self::Store(error) if error.is_full() => {
+                refusal.attempt("free some space on the disk of the folder, then start it again")
+            }
             Self::NotMade(dir) => refusal.attempt(format!("mn init --dir {}", dir.display())),
             Self::Listen { .. } => {
                 refusal.attempt("mn serve --listen ADDRESS:PORT, or stop who has the port")

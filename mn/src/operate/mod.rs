@@ -99,9 +99,9 @@ impl Ground {
         1
     }
 
-    /// Says that the daemon is stopping, or failed; gives the exit status.
+    /// Says that the daemon is stopping, or failed, or cannot store anything; gives the exit status.
     pub async fn fault(&self, error: &BookError) -> u8 {
-        self.refuse(&[Refusal::new(error.to_string())]).await
+        self.refuse(&[fault(error)]).await
     }
 
     /// A line for standard output, or standard error, or a record.
@@ -118,6 +118,17 @@ impl Ground {
     /// When nobody listens any more.
     pub async fn progress(&self, label: &str, done: u64, total: u64) -> Result<(), Gone> {
         self.replies.progress(label, done, total).await
+    }
+}
+
+/// Why nothing was stored, for a person.
+pub(crate) fn fault(error: &BookError) -> Refusal {
+    let refusal = Refusal::new(error.to_string());
+    match error {
+        BookError::NoRoom => refusal.attempt(
+            "free some space on the disk of the management node's folder, then the same command again",
+        ),
+        BookError::Stopped | BookError::Bug | BookError::OddKey => refusal,
     }
 }
 

@@ -33,6 +33,9 @@ const APPLY: Duration = Duration::from_secs(60);
 /// How long content may take to reach the target before the move is given up.
 const FETCH: Duration = Duration::from_secs(900);
 
+/// How often a move looks whether there is room on the disk for its next step.
+const ROOM: Duration = Duration::from_secs(1);
+
 /// How long after a restart the other service nodes are given to connect before a move goes on.
 const OTHERS: Duration = Duration::from_secs(2);
 
@@ -84,7 +87,7 @@ impl Mover {
                 1
             }
             Err(Stopped::Store(error)) => {
-                speaker.err(format!("snmove: {error}")).await;
+                speaker.err(super::fault(&error).render("snmove")).await;
                 1
             }
         }
@@ -174,11 +177,15 @@ impl Mover {
         word: &str,
         make: fn(&Model, u64) -> Change,
     ) -> Result<Revision, Stopped> {
-        let note = format!("move {id} {word}");
-        let done = self
-            .book
-            .change(by.clone(), move |model| Planned { note, ..Planned::new(Some(make(model, id)), ()) });
-        let committed = done.await?;
+        let committed = loop {
+            let note = format!("move {id} {word}");
+            let plan = move |model: &Model| Planned { note, ..Planned::new(Some(make(model, id)), ()) };
+            match self.book.change(by.clone(), plan).await {
+                // A move stays nowhere in the middle: it waits until there is room.
+                Err(BookError::NoRoom) => tokio::time::sleep(ROOM).await,
+                done => break done?,
+            }
+        };
         info!(id, word, "move stepped");
         // A step without an edit was made before a restart; the newest revision holds it.
         Ok(committed.revision.unwrap_or_else(|| self.book.read().revision()))

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use common::id::{Revision, SnName};
@@ -32,6 +33,9 @@ const QUEUE: usize = 1024;
 /// How many edits a group may gather before it is committed, so that one group stays a few
 /// megabytes.
 const GROUP_EDITS: usize = 20_000;
+
+/// How often generations that wait for room on the disk are tried again.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Who asks for a change, and with which words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +94,9 @@ pub enum BookError {
     /// The planner panicked. Nothing was changed.
     #[error("planning this failed by a bug of ours, and nothing was changed; the log has more")]
     Bug,
+    /// There is too little room on the disk. Nothing was changed.
+    #[error("the management node's disk is full, and nothing was changed")]
+    NoRoom,
     /// A key holds a NUL, which ends a key on the disk. Nothing was changed.
     #[error("a name in this change holds a NUL character, and nothing was changed")]
     OddKey,
@@ -99,7 +106,7 @@ pub enum BookError {
 /// the edits applied.
 pub type Companions = fn(&Model, &[Edit]) -> Vec<Edit>;
 
-type Finish = Box<dyn FnOnce(Option<Revision>) + Send>;
+type Finish = Box<dyn FnOnce(Result<Option<Revision>, BookError>) + Send>;
 type Plan = Box<dyn FnOnce(&Model) -> (Option<Commit>, Finish) + Send>;
 
 enum Request {
@@ -133,6 +140,9 @@ pub struct Writer {
     model: Arc<ArcSwap<Model>>,
     requests: mpsc::Receiver<Request>,
     revisions: watch::Sender<Revision>,
+    unissued: Unissued,
+    /// The last time there was no room on the disk.
+    full: bool,
 }
 
 /// The numbers that a store keeps beside the rows, as they were when it was opened.
@@ -157,7 +167,8 @@ pub fn open(dir: &Path, companions: Companions) -> Result<(Book, Writer, Numbers
     let (revisions, watching) = watch::channel(revision);
     let book =
         Book { model: Arc::clone(&model), requests: sender, revisions: watching, history: store.history() };
-    let writer = Writer { store, companions, model, requests, revisions };
+    let unissued = Unissued::default();
+    let writer = Writer { store, companions, model, requests, revisions, unissued, full: false };
     Ok((book, writer, Numbers { generations, cursors }))
 }
 
@@ -180,7 +191,8 @@ impl Book {
     /// Plans on the newest model and commits; returns when it is on the disk and published.
     ///
     /// # Errors
-    /// When the daemon stops, or the planner panics. A refusal is a value of the planner.
+    /// When the daemon stops, the disk is full, or the planner panics. A refusal is a value of the
+    /// planner.
     pub async fn change<T: Send + 'static>(
         &self,
         by: By,
@@ -209,7 +221,8 @@ impl Book {
         .await
     }
 
-    /// Stores generations that are about to be pushed; on the disk when this returns.
+    /// Stores generations that are about to be pushed; on the disk when this returns, which on a
+    /// full disk is when there is room.
     ///
     /// # Errors
     /// When the daemon stops.
@@ -246,7 +259,10 @@ fn prepare<T: Send + 'static>(
         note,
         cursor,
     });
-    (commit, Box::new(move |revision| drop(answer.send(Ok(Committed { revision, value })))))
+    let finish = move |done: Result<Option<Revision>, BookError>| {
+        drop(answer.send(done.map(|revision| Committed { revision, value })));
+    };
+    (commit, Box::new(finish))
 }
 
 impl Writer {
@@ -262,16 +278,22 @@ impl Writer {
 
     fn serve(mut self, runtime: &tokio::runtime::Handle, stop: &CancellationToken) -> Result<(), StoreError> {
         info!(revision = %self.store.revision(), "writer started");
-        while let Some(first) = runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => None,
-                request = self.requests.recv() => request,
+        loop {
+            // What waits for room is tried again by time alone: nobody says when there is room.
+            let look = if self.unissued.done.is_empty() { Duration::MAX } else { LOOK };
+            let next = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => Some(None),
+                    request = tokio::time::timeout(look, self.requests.recv()) => request.ok(),
+                }
+            });
+            match next {
+                Some(Some(first)) => self.turn(first)?,
+                Some(None) => return Ok(()),
+                None => self.issue()?,
             }
-        }) {
-            self.turn(first)?;
         }
-        Ok(())
     }
 
     /// Commits one request and what has queued up behind it.
@@ -284,10 +306,17 @@ impl Writer {
             group.take(request, self.companions);
         }
         let planned = runtime::clock::now();
-        self.store.commit(&group.commits)?;
-        if !group.generations.is_empty() {
-            self.store.issue(&group.generations)?;
+        match self.store.commit(&group.commits) {
+            Ok(_) => self.note_room(),
+            Err(StoreError::NoRoom(error)) => {
+                self.note_full(&error);
+                group.finishes.into_iter().for_each(|(finish, _)| finish(Err(BookError::NoRoom)));
+                self.unissued.add(group.generations, group.issued);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
+        self.unissued.add(group.generations, group.issued);
         if !group.commits.is_empty() {
             let revision = group.model.revision();
             debug!(
@@ -300,12 +329,54 @@ impl Writer {
             self.model.store(Arc::new(group.model));
             self.revisions.send_replace(revision);
         }
-        group.finishes.into_iter().for_each(|(finish, revision)| finish(revision));
-        for done in group.issued {
+        group.finishes.into_iter().for_each(|(finish, revision)| finish(Ok(revision)));
+        self.issue()
+    }
+
+    fn note_full(&mut self, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.full, true) {
+            error!(%error, "refusing changes; free some space on the disk of the management node's folder");
+        }
+    }
+
+    fn note_room(&mut self) {
+        if std::mem::take(&mut self.full) {
+            info!("there is room on the disk again; taking changes");
+        }
+    }
+
+    /// Stores the generations that wait; where there is no room, they wait on.
+    fn issue(&mut self) -> Result<(), StoreError> {
+        if self.unissued.done.is_empty() {
+            return Ok(());
+        }
+        match self.store.issue(&self.unissued.generations) {
+            Ok(()) => {}
+            Err(StoreError::NoRoom(error)) => {
+                self.note_full(&error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        for done in std::mem::take(&mut self.unissued).done {
             // The hub has stopped waiting only where the daemon ends.
             let _ = done.send(());
         }
         Ok(())
+    }
+}
+
+/// Generations that are not on the disk yet, and who waits for them.
+#[derive(Debug, Default)]
+struct Unissued {
+    generations: BTreeMap<SnName, Issued>,
+    done: Vec<oneshot::Sender<()>>,
+}
+
+impl Unissued {
+    fn add(&mut self, generations: BTreeMap<SnName, Issued>, done: Vec<oneshot::Sender<()>>) {
+        self.generations.extend(generations);
+        self.done.extend(done);
     }
 }
 

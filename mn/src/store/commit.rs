@@ -29,7 +29,8 @@ impl Store {
     /// Commits a group of transactions in their order; on the disk when this returns.
     ///
     /// # Errors
-    /// When the disk refuses; the store takes no more then.
+    /// When there is no room, and nothing was written; or the disk refuses, and the store takes no
+    /// more then.
     pub fn commit(&mut self, group: &[Commit]) -> Result<Vec<Revision>, StoreError> {
         if group.is_empty() {
             return Ok(Vec::new());
@@ -39,6 +40,7 @@ impl Store {
         if let Some(edit) = group.iter().flat_map(|commit| &commit.edits).find(odd) {
             return Err(StoreError::OddKey { table: edit.table, key: edit.key.clone() });
         }
+        self.engine.ensure_room(group.iter().map(|commit| 1 + commit.edits.len()).sum())?;
         self.guarded(|store| store.write_group(group))
     }
 

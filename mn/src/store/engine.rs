@@ -20,6 +20,13 @@ use super::{StoreError, key};
 /// levels and what a commit touches.
 const CACHE: u64 = 64 << 20;
 
+/// How much of the disk is left alone, in bytes: enough for sled to open the store again, which
+/// writes a snapshot and may move segments of 512 KiB, and for an administrator to work with.
+const RESERVE: u64 = 16 << 20;
+/// How much the change of a row may take, in bytes: its part of the journal, and a leaf of sled's,
+/// which is written anew now and then.
+const ROW: u64 = 4 << 10;
+
 /// How often, and how far apart, sled's lock is tried: two seconds in all.
 const LOCK_TRIES: u32 = 400;
 const LOCK_WAIT: Duration = Duration::from_millis(5);
@@ -64,6 +71,12 @@ impl Engine {
     /// Writes a batch: all of it or nothing, and nothing for certain before [`Engine::sync`].
     pub(super) fn apply(&self, batch: sled::Batch) -> Result<(), StoreError> {
         self.db.apply_batch(batch).map_err(|source| StoreError::Sled { doing: "write", source })
+    }
+
+    /// Refuses where there is no room for the change of so many rows.
+    pub(super) fn ensure_room(&self, rows: usize) -> Result<(), StoreError> {
+        let need = RESERVE.saturating_add(ROW.saturating_mul(rows as u64));
+        runtime::disk::ensure_room(&self.file, need).map_err(StoreError::NoRoom)
     }
 
     /// Returns when everything written is on the disk.

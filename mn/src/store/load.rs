@@ -20,7 +20,7 @@ pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
     if !dir.join("db").exists() {
         return Err(StoreError::Absent(dir.to_owned()));
     }
-    let engine = Engine::open(dir)?;
+    let engine = runtime::disk::open_store(dir, || Engine::open(dir), StoreError::is_full)?;
     check_format(&engine)?;
     let head = read_head(&engine)?;
     drop_unnamed_records(&engine, &head)?;

@@ -18,7 +18,8 @@
 //!   is named by the head, and so is the digest of the set of all rows. Anything else is reported
 //!   with the revision or the row, and not opened.
 //! - After an error of a write or a sync nothing is known about the disk, so [`Store`] refuses to
-//!   go on; the daemon ends and opens it anew.
+//!   go on; the daemon ends and opens it anew. A full disk is seen before anything is written, and
+//!   is no such error.
 
 pub mod book;
 mod commit;
@@ -132,6 +133,9 @@ pub enum StoreError {
          restore it from a backup"
     )]
     DamagedSet(Revision),
+    /// There is too little room on the disk. Nothing was written, and the store goes on.
+    #[error(transparent)]
+    NoRoom(io::Error),
     /// An earlier write failed.
     #[error("an earlier write of the store failed, so it takes no more until it is opened anew")]
     Broken,
@@ -153,6 +157,20 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+}
+
+impl StoreError {
+    /// Whether the disk is full, and more room would help.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::NoRoom(source)
+            | Self::Disk { source, .. }
+            | Self::Sled { source: sled::Error::Io(source), .. } => {
+                source.kind() == io::ErrorKind::StorageFull
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Store {
@@ -221,8 +239,9 @@ impl Store {
     /// Stores the generations that are about to be pushed; on the disk when this returns.
     ///
     /// # Errors
-    /// When the disk refuses; the store takes no more then.
+    /// When there is no room, or the disk refuses; the store takes no more then.
     pub fn issue(&mut self, generations: &BTreeMap<SnName, Issued>) -> Result<(), StoreError> {
+        self.engine.ensure_room(generations.len())?;
         let mut writes = Writes::default();
         for (sn, issued) in generations {
             writes.put_sealed(&key::generation(sn), issued);

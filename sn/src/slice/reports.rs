@@ -162,8 +162,12 @@ impl Reports {
             batch.remove(row?);
         }
         batch.insert(b"m", seal(&Meta::V1 { series: state.series, delivered: through }));
-        // Not synced: a report that comes back after a power cut is sent once more and not stored twice.
-        self.store.db().apply_batch(batch)?;
+        // Not synced: a report that comes back after a power cut is sent once more and not stored
+        // twice. So it is with one that a full disk does not let go.
+        match self.store.apply_unsynced(batch) {
+            Err(StoreError::NoRoom(error)) => tracing::debug!(%error, "kept reports that are delivered"),
+            done => done?,
+        }
         self.state.send_modify(|state| state.delivered = state.delivered.max(through));
         Ok(())
     }

@@ -37,6 +37,10 @@ pub const FORMAT: u32 = 1;
 /// which sled writes a page into a file of its own, which no power cut was tried on.
 pub const PART: usize = 4096;
 
+/// How much of the disk is left alone, in bytes: sled takes no more after a write that found no
+/// room, and opening it writes a snapshot.
+const RESERVE: u64 = 16 << 20;
+
 /// Why the store is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -64,6 +68,9 @@ pub enum StoreError {
     /// A file of it cannot be opened, synced or renamed.
     #[error("the files of the store cannot be synced")]
     Io(#[from] io::Error),
+    /// There is too little room on the disk; nothing was written.
+    #[error("nothing was written")]
+    NoRoom(#[source] io::Error),
 }
 
 /// What was on disk.
@@ -124,7 +131,8 @@ impl Store {
     fn try_open(dir: &Path, owner: &Owner<'_>) -> Result<(Self, Loaded), StoreError> {
         let damaged = |what: String| StoreError::Damaged { dir: dir.to_owned(), what };
         // sled panics on some kinds of damage. It holds nothing of ours that could be left broken.
-        let opened = std::panic::catch_unwind(|| open_sled(dir));
+        let is_full = |error: &StoreError| matches!(error, StoreError::Sled(sled::Error::Io(error)) if error.kind() == io::ErrorKind::StorageFull);
+        let opened = std::panic::catch_unwind(|| runtime::disk::open_store(dir, || open_sled(dir), is_full));
         let (db, new) =
             opened.map_err(|_| damaged("sled cannot read it".to_owned()))?.map_err(|error| match error {
                 StoreError::Sled(sled::Error::Corruption { .. } | sled::Error::Unsupported(_)) => {
@@ -211,6 +219,8 @@ impl Store {
             }
         }
         let delta = base.delta_to(&new.slice);
+        // A leaf of sled's is written anew with each entry of it.
+        self.ensure_room(2 * delta.put.iter().map(|one| one.bytes.len() as u64).sum::<u64>())?;
         let lengths: BTreeMap<&Key, usize> =
             base.records().map(|(key, one)| (key, one.bytes().len())).collect();
         for key in &delta.delete {
@@ -248,15 +258,27 @@ impl Store {
     pub fn forget_heard(&self, names: &[NodeName]) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
         names.iter().for_each(|name| batch.remove(heard_key(name)));
+        self.apply_unsynced(batch)
+    }
+
+    /// Writes a batch that may be forgotten by a power cut.
+    pub(super) fn apply_unsynced(&self, batch: sled::Batch) -> Result<(), StoreError> {
+        self.ensure_room(0)?;
         Ok(self.db.apply_batch(batch)?)
     }
 
     /// Writes a batch so that a power cut leaves all of it or nothing, and after this call all.
     pub(super) fn commit(&self, batch: sled::Batch) -> Result<(), StoreError> {
+        self.ensure_room(0)?;
         self.db.apply_batch(batch)?;
         self.db.flush()?;
         // `flush` writes the log without an fsync that covers it.
         Ok(self.file.sync_data()?)
+    }
+
+    /// Refuses where there is no room for so many bytes more.
+    fn ensure_room(&self, bytes: u64) -> Result<(), StoreError> {
+        runtime::disk::ensure_room(&self.file, RESERVE.saturating_add(bytes)).map_err(StoreError::NoRoom)
     }
 
     /// The tree, for the reports beside the slice.
