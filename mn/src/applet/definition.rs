@@ -29,6 +29,12 @@ pub(super) fn with_objects(command: Command) -> Command {
         .arg(operands("NODERANGE|ATTR=VALUE").help("The objects, and what to set"))
 }
 
+/// The operands of a command that sets nothing.
+pub(super) fn names_alone(command: Command) -> Command {
+    let help = "The objects: a noderange for nodes, else names";
+    command.mut_arg("words", |arg| arg.value_name("NODERANGE|NAMES").help(help))
+}
+
 /// `-w`, several times.
 pub(super) fn select(help: &'static str) -> Arg {
     Arg::new("select").short('w').value_name("ATTR==VALUE").action(ArgAction::Append).help(help)

@@ -5,7 +5,7 @@ use mn_core::change::Asked;
 use mn_core::query::{Lsdef, Query};
 
 use super::definition::{
-    attribute_list, help, read_operands, select, split_list, stanza, types, with_objects,
+    attribute_list, help, names_alone, read_operands, select, split_list, stanza, types, with_objects,
 };
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, switch, text, texts};
@@ -13,7 +13,7 @@ use super::{Applet, Parsed, Usage, base, switch, text, texts};
 pub(super) const APPLET: Applet = Applet { name: "lsdef", command, ask, usage_status: 1, bare_status: None };
 
 fn command() -> Command {
-    with_objects(base("lsdef", "Show definitions of nodes, groups, networks, images and the rest"))
+    names_alone(with_objects(base("lsdef", "Show definitions of nodes, groups, networks, images and the rest")))
         .override_usage("lsdef [-t TYPE] [[-o] NAMES] [-l|-s|-c] [-i ATTR,…] [-w ATTR==VALUE]… [-z]\n       lsdef -a [-l|-z]\n       lsdef -h -t TYPE [-i ATTR,…]")
         .arg(switch("all").short('a').help("All types"))
         .arg(switch("long").short('l').help("Show the attributes"))

@@ -31,6 +31,12 @@ pub(super) fn split(words: Vec<OsString>) -> Split {
         Some(word) if is_dir_glued(word) => 2,
         _ => 1,
     };
+    if let [_, help, name] = words.as_slice()
+        && help == "help"
+        && let Some(applet) = name.to_str().and_then(find)
+    {
+        return Split::Applet(applet, vec![name.clone(), "--help".into()]);
+    }
     let Some(applet) = words.get(place).and_then(|word| word.to_str()).and_then(find) else {
         return Split::Manage(words);
     };

@@ -265,6 +265,15 @@ fn changing(name: &'static str, about: &'static str) -> Command {
         .arg(switch("no-wait").help("Do not wait for the service nodes to have applied it"))
 }
 
+/// The same, for a command that always waits and moves or runs as a whole: the two options that say
+/// so are taken and mean nothing.
+fn operating(name: &'static str, about: &'static str) -> Command {
+    changing(name, about).mut_args(|arg| match arg.get_id().as_str() {
+        "atomic" | "no-wait" => arg.hide(true),
+        _ => arg,
+    })
+}
+
 /// How the change is to be made, of a [`changing`] command.
 fn mode(matches: &ArgMatches) -> Mode {
     Mode {

@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Command};
 use mn_core::change::{Asked, Command as Change, Rmdef};
 
-use super::definition::{force, help, read_operands, types, with_objects};
+use super::definition::{force, help, names_alone, read_operands, types, with_objects};
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, changing, mode, switch};
 
@@ -11,7 +11,7 @@ pub(super) const APPLET: Applet =
     Applet { name: "rmdef", command, ask, usage_status: 1, bare_status: Some(0) };
 
 fn command() -> Command {
-    with_objects(changing("rmdef", "Remove definitions"))
+    names_alone(with_objects(changing("rmdef", "Remove definitions")))
         .override_usage("rmdef [-t TYPE] [-o] NAMES\n       rmdef -a -f")
         .arg(force("Yes, really; -a needs it, and so does -t site"))
         .arg(switch("all").short('a').help("Remove everything"))

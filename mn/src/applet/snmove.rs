@@ -4,13 +4,13 @@ use clap::{Arg, ArgMatches, Command};
 use mn_core::change::{Asked, Operation, Snmove};
 
 use super::intake::Intake;
-use super::{Applet, Parsed, Usage, changing, mode, operands, option, switch, text, texts};
+use super::{Applet, Parsed, Usage, mode, operands, operating, option, switch, text, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "snmove", command, ask, usage_status: 1, bare_status: Some(1) };
 
 fn command() -> Command {
-    changing("snmove", "Move nodes to another service node")
+    operating("snmove", "Move nodes to another service node")
         .override_usage("snmove NODERANGE [-d SN2] [-D SN2N] [-i | -P SCRIPTS|all]\n       snmove -s SN1 [-S SN1N] [-d SN2] [-D SN2N] [-i | -P SCRIPTS|all]")
         .arg(option("source", "SN1").short('s').help("The service node that gives: all of its nodes move"))
         .arg(option("sourcen", "SN1N").short('S').help("The same, as its nodes name it"))

@@ -5,13 +5,13 @@ use mn_core::change::{Asked, Operation, Updatenode};
 
 use super::definition::split_list;
 use super::intake::Intake;
-use super::{Applet, Parsed, Usage, changing, mode, operands, switch, text, texts};
+use super::{Applet, Parsed, Usage, mode, operands, operating, switch, text, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "updatenode", command, ask, usage_status: 1, bare_status: Some(1) };
 
 fn command() -> Command {
-    changing("updatenode", "Run scripts on nodes, and bring files and the desired state to them")
+    operating("updatenode", "Run scripts on nodes, and bring files and the desired state to them")
         .override_usage("updatenode NODERANGE [-P [SCRIPTS]] [-F] [-s] [-t SECONDS]")
         .arg(
             Arg::new("scripts")
