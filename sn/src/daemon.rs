@@ -34,9 +34,6 @@ use crate::status::Status;
 use crate::syslog::{Spool, SpoolError};
 use crate::{dhcp, dns, export, http, ntp, syslog, tftp};
 
-/// How long a start that hears nothing more from the management node waits for a newer slice.
-const QUIET: Duration = Duration::from_millis(150);
-
 /// Why the daemon does not run, or does not run any more.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -164,7 +161,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(),
     supervisor.spawn("content", fetcher.run(stopped.clone()));
     supervisor.spawn("status", status.run(stopped.clone()));
     supervisor.spawn("link", uplink.run(parts, stopped.clone()));
-    supervisor.spawn("start", begin(handle, peers, upstream, config.pool_wait, stopped));
+    supervisor.spawn("start", begin(handle, peers, config.pool_wait, stopped));
     let elapsed_ms = runtime::clock::now().since(began).as_millis();
     tracing::info!(%sn, generation, dir = %dir.display(), elapsed_ms, "service node ready");
     supervisor.run(stop).await?;
@@ -241,37 +238,18 @@ impl Starter<'_> {
     }
 }
 
-/// Ends the hush of the start once someone who knows has spoken, or nobody does.
+/// Ends the hush of the start once the pool has spoken, or nobody does. The management node's word is
+/// a push, which ends it in the keeper.
 async fn begin(
     keeper: Handle,
     peers: Peers,
-    upstream: Upstream,
     wait: Duration,
     stop: CancellationToken,
 ) -> Result<(), BoxError> {
-    let asked = async {
-        tokio::select! {
-            () = peers.all_heard() => {}
-            () = management_node(&keeper, &upstream) => {}
-        }
-    };
-    let heard = async { tokio::time::timeout(wait, asked).await.is_ok() };
+    let heard = async { tokio::time::timeout(wait, peers.all_heard()).await.is_ok() };
     if let Some(heard) = stop.run_until_cancelled(heard).await {
-        if !heard {
-            tracing::info!("nobody could say what was lost meanwhile; serving what is on disk");
-        }
-        keeper.speak().await;
+        keeper.speak(if heard { "the pool" } else { "nobody could say what was lost meanwhile" }).await;
         stop.cancelled().await;
     }
     Ok(())
-}
-
-/// Returns when the management node has pushed what it had to push.
-async fn management_node(keeper: &Handle, upstream: &Upstream) {
-    let mut serving = keeper.serving();
-    let mut link = upstream.link();
-    if link.wait_for(Option::is_some).await.is_ok() {
-        // A welcome without a push soon after means that what is held is the newest.
-        let _ = tokio::time::timeout(QUIET, serving.changed()).await;
-    }
 }

@@ -40,7 +40,7 @@ pub enum Frame {
 enum Ask {
     Frame(Frame, oneshot::Sender<Option<Ack>>),
     Claims(SnName, Vec<(NodeName, Epoch)>, oneshot::Sender<bool>),
-    Speak,
+    Speak(&'static str),
 }
 
 /// Asks the keeper. Clones ask the same.
@@ -66,9 +66,10 @@ impl Handle {
         self.asks.send(Ask::Claims(by, own, answer)).await.is_ok() && answered.await.unwrap_or(false)
     }
 
-    /// Ends the hush of the start: from here on this service node answers for what it owns.
-    pub async fn speak(&self) {
-        let _ = self.asks.send(Ask::Speak).await;
+    /// Ends the hush of the start: from here on this service node answers for what it owns. `word`
+    /// says for the log at whose word.
+    pub async fn speak(&self, word: &'static str) {
+        let _ = self.asks.send(Ask::Speak(word)).await;
     }
 
     /// What is served, now and later.
@@ -152,17 +153,17 @@ impl Keeper {
                 let obeyed = self.claims(&by, &own);
                 let _ = answer.send(obeyed);
             }
-            Ask::Speak => {
-                if std::mem::take(&mut self.hushed) {
-                    self.reveal();
-                    let serving = self.serving.borrow();
-                    tracing::info!(
-                        owned = serving.owned(),
-                        silenced = serving.silenced(),
-                        "answering for the nodes it owns"
-                    );
-                }
-            }
+            Ask::Speak(word) => self.speak(word),
+        }
+    }
+
+    /// Ends the hush of the start, at someone's word or at nobody's.
+    fn speak(&mut self, word: &str) {
+        if std::mem::take(&mut self.hushed) {
+            self.reveal();
+            let serving = self.serving.borrow();
+            let (owned, silenced) = (serving.owned(), serving.silenced());
+            tracing::info!(owned, silenced, word, "answering for the nodes it owns");
         }
     }
 
@@ -215,7 +216,11 @@ impl Keeper {
                 self.swap(held);
                 None
             }
-            Action::Applied(stamp) => Some(Ack { stamp, outcome: Outcome::Applied }),
+            Action::Applied(stamp) => {
+                // Also where nothing is switched: what is held is the newest, says who knows.
+                self.speak("the management node");
+                Some(Ack { stamp, outcome: Outcome::Applied })
+            }
             Action::Refuse(ack) => {
                 if let Outcome::Refused { reasons } = &ack.outcome {
                     let generation = ack.stamp.generation;

@@ -10,6 +10,8 @@
 //! - the number rises only when the digest changes, and is always above what the service node
 //!   holds, even where this management node was restored from an old copy;
 //! - at most one push is under way to a service node; the latest wins;
+//! - each connection sees a push, be it an empty one of what is held already: it is the word that a
+//!   service node waits for before it answers for what it may have lost;
 //! - what was refused is pushed again as it is, after more and more looks: a disk that was full for a
 //!   moment must not leave a service node behind for good.
 
@@ -115,6 +117,8 @@ struct Peer {
     outcome: Option<(Stamp, Outcome)>,
     /// It asked for the whole.
     whole: bool,
+    /// Something was pushed on this connection, so that it knows what the newest is.
+    confirmed: bool,
     /// How many looks went by since it refused what it shall hold, and how many shall.
     looks: u32,
     patience: u32,
@@ -171,6 +175,7 @@ impl Machine {
                 peer.in_flight = None;
                 peer.outcome = None;
                 peer.whole = false;
+                peer.confirmed = false;
                 peer.holds = holds;
                 sn
             }
@@ -233,7 +238,17 @@ impl Machine {
             peer.number(sn, digest, holds, overtaken, actions);
             return;
         };
-        if !peer.connected || peer.in_flight.is_some() || peer.holds.as_ref() == Some(&stamp) {
+        if !peer.connected || peer.in_flight.is_some() {
+            return;
+        }
+        let confirmed = std::mem::replace(&mut peer.confirmed, true);
+        if peer.holds.as_ref() == Some(&stamp) {
+            if !confirmed {
+                // A service node that has just started waits for our word that it holds the newest.
+                peer.in_flight = Some((stamp.clone(), desired.clone()));
+                let base = Some(stamp.generation);
+                actions.push(Action::Push { stamp, base, delta: Delta::default() });
+            }
             return;
         }
         let refused = matches!(&peer.outcome, Some((refused, Outcome::Refused { .. })) if *refused == stamp);
