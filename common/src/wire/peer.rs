@@ -17,9 +17,9 @@ pub enum PeerMessage {
         /// [`super::PROTOCOL`].
         protocol: u32,
     },
-    /// I own these nodes, each since this epoch, or hold them for a move to me, whose old owner is
-    /// released once the epoch is higher than its own. Sent after `Hello` and whenever it changes,
-    /// in parts of at most [`super::MAX_LIST`].
+    /// These nodes are not yours, each since this epoch: I own them, or hold them for a move to me,
+    /// whose old owner is released once the epoch is higher than its own, or they are a third's.
+    /// Sent after `Hello` and whenever it changes, in parts of at most [`super::MAX_LIST`].
     Own(Vec<(NodeName, Epoch)>),
     /// All of my claims are sent; the other side answers [`PeerMessage::Heard`] with the number.
     End(u64),

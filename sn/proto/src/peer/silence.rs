@@ -106,16 +106,29 @@ fn demote(slice: &Arc<Slice>, lost: impl Fn(&Node) -> bool) -> Arc<Slice> {
     Arc::new(silent)
 }
 
-/// What this service node claims towards `peer`: the nodes that it owns, or holds for a move to it,
-/// and that the peer may serve too. `claimed` is the slice without what was lost.
+/// What this service node tells `peer` of the nodes that the peer may serve too: those that it owns,
+/// or holds for a move to it, and those that by its slice belong to a third. `claimed` is the slice
+/// without what was lost.
 ///
 /// A node that is held has the old owner's own epoch until that owner is released, so the claim
 /// changes nothing before; from then on it has a higher one, and an old owner that the management
 /// node cannot reach hears it from here before this service node begins to answer.
+///
+/// A backup speaks for an owner that is not there: an old owner that starts while the new one is
+/// still down would otherwise have asked its pool and have heard nothing. It is not told of the nodes
+/// that are its own by this slice, which may be the one that is behind; nor of what was lost here,
+/// whose epoch is old.
 pub fn claims(claimed: &Slice, peer: &SnName) -> Vec<(NodeName, Epoch)> {
-    let ours = |node: &&Node| matches!(node.role, Role::Owner | Role::Held);
+    let me = match claimed.entry(&Key::Services) {
+        Some(Entry::Services(services)) => Some(&services.sn),
+        _ => None,
+    };
+    let told = |node: &&Node| match node.role {
+        Role::Owner | Role::Held => true,
+        Role::Backup => node.owner().is_some_and(|owner| owner.sn != *peer && Some(&owner.sn) != me),
+    };
     let shared = |node: &&Node| node.pool.iter().any(|member| member.sn == *peer);
-    let nodes = claimed.nodes().filter(ours).filter(shared);
+    let nodes = claimed.nodes().filter(told).filter(shared);
     nodes.map(|node| (node.name.clone(), node.epoch)).collect()
 }
 
@@ -130,14 +143,28 @@ fn node<'a>(slice: &'a Slice, name: &NodeName) -> Option<&'a Node> {
 mod tests {
     use super::*;
     use crate::agent::fixture;
+    use common::slice::{PoolMember, Services};
     use proptest::prelude::*;
 
     fn sn(name: &str) -> SnName {
         name.parse().unwrap()
     }
 
+    /// A slice of `sn1`.
     fn slice(nodes: &[(&str, Role, u64)]) -> Arc<Slice> {
         let mut slice = Slice::new();
+        let services = Services {
+            sn: sn("sn1"),
+            dhcp: true,
+            tftp: true,
+            http: true,
+            dns: true,
+            ntp: true,
+            syslog: true,
+            nfs: true,
+            dhcp_interfaces: vec![],
+        };
+        slice.put(Entry::Services(services)).unwrap();
         for (name, role, epoch) in nodes {
             let mut node = fixture::node(name);
             (node.role, node.epoch) = (*role, Epoch::new(*epoch));
@@ -204,6 +231,17 @@ mod tests {
         assert_eq!(claims(&ours, &sn("sn2")), own(&[("n1", 3)]));
         assert_eq!(claims(&ours, &sn("sn9")), []);
         assert_eq!(claims(&Silence::hushed(&ours), &sn("sn2")), []);
+    }
+
+    #[test]
+    fn a_backup_speaks_for_an_owner_that_is_not_there_and_not_against_one() {
+        let mut backup = Slice::clone(&slice(&[]));
+        let mut node = fixture::node("n1");
+        (node.role, node.epoch) = (Role::Backup, Epoch::new(4));
+        node.pool.insert(0, PoolMember { sn: sn("sn3"), address: [10, 0, 0, 3].into() });
+        backup.put(Entry::Node(Box::new(node))).unwrap();
+        assert_eq!(claims(&backup, &sn("sn2")), own(&[("n1", 4)]), "it is sn3's");
+        assert_eq!(claims(&backup, &sn("sn3")), [], "sn3 may know of an epoch that this slice does not");
     }
 
     proptest! {
