@@ -24,7 +24,7 @@ use tracing::{info, warn};
 use self::report::Report;
 use super::Ground;
 use super::speaker::Speaker;
-use crate::push::{Delivery, NotApplied};
+use crate::push::{Delivery, NotApplied, View};
 use crate::store::book::{Book, BookError, By, Planned};
 
 /// How long a service node may take to apply a step. It takes milliseconds; a minute is a rack of
@@ -36,8 +36,10 @@ const FETCH: Duration = Duration::from_secs(900);
 /// How often a move looks whether there is room on the disk for its next step.
 const ROOM: Duration = Duration::from_secs(1);
 
-/// How long after a restart the other service nodes are given to connect before a move goes on.
-const OTHERS: Duration = Duration::from_secs(2);
+/// How long after a restart the old owners are given to connect before a move goes on without them:
+/// one that is alive has noticed the end of its link after two seconds, tries again within three,
+/// and an attempt may take two.
+const OTHERS: Duration = Duration::from_secs(8);
 
 /// What a move works with.
 #[derive(Clone, Debug)]
@@ -288,27 +290,30 @@ impl Mover {
         let outcome = if one.state == State::Prepared {
             self.step(one.id, &by, "aborted", snmove::abort).await.map(drop)
         } else {
-            self.is_back(&one.target).await;
-            // Whoever gave the order is gone, and the target is the only one that may answer: what
-            // cannot be silenced within its time is taken as off, and that is in the log.
-            let arguments = Snmove { force_fence: true, ..Snmove::default() };
+            self.are_back(one).await;
+            // Whoever vouched for an old owner is gone, so nobody does: what may still answer keeps its
+            // nodes.
+            let arguments = Snmove::default();
             let mut report = Report::new(runtime::clock::now());
             self.drive(one.id, &arguments, &by, &Speaker::silent(), &mut report).await
         };
         match outcome {
             Ok(()) => info!(id = one.id, state = ?one.state, "move ended after a restart"),
+            Err(Stopped::Refused(why)) => warn!(id = one.id, ?why, "move taken back after a restart"),
             Err(stopped) => warn!(id = one.id, ?stopped, "move could not be ended"),
         }
     }
 
-    /// Waits until a service node is connected, and a little longer for the others to come too.
-    async fn is_back(&self, sn: &SnName) {
+    /// Waits until the target of a move is connected, and for its old owners if they are soon.
+    async fn are_back(&self, one: &Move) {
         let mut changes = self.delivery.changes();
-        let is_there = |view: &std::sync::Arc<crate::push::View>| {
-            view.peers.get(sn).is_some_and(crate::push::PeerView::is_connected)
-        };
+        let is_there =
+            |view: &View, sn: &SnName| view.peers.get(sn).is_some_and(crate::push::PeerView::is_connected);
         // The other end is this daemon's own hub; when it goes, so does this wait.
-        let _ = changes.wait_for(is_there).await;
-        tokio::time::sleep(OTHERS).await;
+        let _ = changes.wait_for(|view| is_there(view, &one.target)).await;
+        let model = self.book.read();
+        let owners = old_owners(&model, one, &snmove::nodes_of(&model, one.id));
+        let all = changes.wait_for(|view| owners.iter().all(|sn| is_there(view, sn)));
+        let _ = tokio::time::timeout(OTHERS, all).await;
     }
 }

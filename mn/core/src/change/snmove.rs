@@ -16,10 +16,12 @@
 
 mod attributes;
 mod plan;
+mod verdict;
 
 use common::id::{NodeName, SnName};
 
 pub use self::plan::{Moving, Plan, plan, postscripts};
+pub use self::verdict::{Asked, Verdict, verdict};
 use super::{Change, Draft};
 use crate::model::Model;
 use crate::table::{Row, RowKey, schema as table};

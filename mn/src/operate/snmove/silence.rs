@@ -6,7 +6,7 @@ use common::id::{NodeName, Revision, SnName};
 use common::report::Refusal;
 use common::wire::push::PeerWord;
 use mn_core::change::Snmove;
-use mn_core::change::snmove::{self, Move};
+use mn_core::change::snmove::{self, Asked, Move, Verdict};
 use mn_core::derive;
 use mn_core::model::Model;
 use tracing::{info, warn};
@@ -39,37 +39,50 @@ impl Mover {
     ) -> Result<(), Stopped> {
         let model = self.book.read();
         let revision = model.revision();
-        // The target's claim to the new epoch is what an old owner obeys.
+        // The target's claim to the new epoch is what an old owner obeys, now or when it starts again.
         if let Err(error) = self.delivery.wait_revision(&one.target, revision, APPLY).await {
             warn!(id = one.id, %error, "target did not confirm the release");
+            let refusal = Refusal::new(format!("{} did not confirm; every node stays", one.target))
+                .because(error.to_string())
+                .attempt(format!("lsslice {}, then the same command again", one.target));
+            return Err(self.taken_back(one, by, refusal).await);
         }
         for sn in old_owners(&model, one, nodes) {
             let (why, answer) = match self.ask_both_ways(&model, one, &sn, revision).await {
                 Ok(()) => continue,
                 Err(silent) => silent,
             };
-            match answer {
-                Ok(PeerWord::Unreachable(_)) if !self.delivery.connected(&sn) => {
-                    report.note(format!(
-                        "{sn} is reached neither from here nor from {}: taken as off",
-                        one.target
-                    ));
-                }
-                _ if arguments.force_fence => {
+            let asked = Asked {
+                word: answer.ok(),
+                is_connected: self.delivery.connected(&sn),
+                is_vouched: arguments.force_fence,
+            };
+            match snmove::verdict(&asked) {
+                Verdict::Silent => {}
+                Verdict::Off => report
+                    .note(format!("{sn} is reached neither from here nor from {}: taken as off", one.target)),
+                Verdict::Fenced => {
                     report.note(format!("{sn} was taken as off, as --force-fence says"));
                 }
-                answer => {
-                    warn!(id = one.id, %sn, ?answer, "old owner could not be silenced");
-                    self.step(one.id, by, "aborted", snmove::abort).await?;
+                Verdict::MayAnswer => {
+                    warn!(id = one.id, %sn, ?asked, "old owner could not be silenced");
                     let refusal =
                         Refusal::new(format!("{sn} may still answer for its nodes; they stay with it"))
                             .because(format!("{why}, and {} could not silence it", one.target))
                             .attempt("power it off, then the same command with --force-fence");
-                    return Err(Stopped::Refused(vec![refusal]));
+                    return Err(self.taken_back(one, by, refusal).await);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Takes a move back that was released; says why.
+    async fn taken_back(&self, one: &Move, by: &By, refusal: Refusal) -> Stopped {
+        match self.step(one.id, by, "aborted", snmove::abort).await {
+            Ok(_) => Stopped::Refused(vec![refusal]),
+            Err(stopped) => stopped,
+        }
     }
 
     /// Waits for an old owner's own word, and for its peer's word where its own does not come soon.
