@@ -111,9 +111,25 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
     {
         findings.refuse(Refusal::new(error.to_string()).about(&owner));
     }
+    if table == NODERES
+        && is_new("netboot")
+        && let Some(word) = row.cell("netboot").filter(|word| !is_netboot(word))
+    {
+        findings.warn(
+            Refusal::new(format!("netboot={word} is no way to boot that is known here"))
+                .about(&owner)
+                .because("it is kept, and served as xnba")
+                .attempt("netboot=xnba, pxe, petitboot or grub2"),
+        );
+    }
     if table == NETWORKS && row.is_live() {
         check_network(row, before, findings);
     }
+}
+
+fn is_netboot(word: &str) -> bool {
+    let known = matches!(word, "" | "xnba" | "pxe" | "petitboot" | "grub2" | "grub2-http" | "grub2-tftp");
+    known || template::is_template(word)
 }
 
 /// A path such as `/tftpboot/xcat/` has the shape of `/PATTERN/TEXT/`, and becomes the name of the

@@ -250,6 +250,8 @@ fn what_is_odd_is_kept_with_a_warning() {
     assert_eq!(refused, [""; 0]);
     assert_eq!(warnings, ["n1: tftpdir=/tftpboot/xcat/ is read as a pattern, and gives n1"]);
     assert_eq!(warned("noderes node=n1 tftpdir=/tftpboot").1, [""; 0]);
+    let (refused, warnings) = warned("noderes node=n1 netboot=yaboot");
+    assert_eq!((refused.len(), warnings.len()), (0, 1), "{warnings:?}");
     let (refused, warnings) = warned("mac node=n1 mac=80:00:00:48:fe:80:00:00:01!*NOIP*");
     assert_eq!((refused.len(), warnings.len()), (0, 1));
 }
