@@ -14,6 +14,7 @@
 //! | [`scenario`] | commands in, a transcript out |
 //! | [`stage`] | a cluster set up and ready, with files and guests |
 //! | [`story`] | checks with names and times, told on a terminal or as JSON |
+//! | [`powerloss`] | what a disk may hold after a power cut, replayed |
 //! | [`wait`] | until a condition holds, with a long limit |
 //!
 //! **Invariant**: traffic stays on loopback and in namespaces made here.
@@ -26,6 +27,7 @@ pub mod cluster;
 pub mod fleet;
 pub mod net;
 pub mod packages;
+pub mod powerloss;
 pub mod process;
 pub mod programs;
 pub mod rehearsal;

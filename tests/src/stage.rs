@@ -47,7 +47,10 @@ impl Cluster {
     }
 
     /// Waits until every service node listens wherever it will.
-    fn await_ports(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When one does not.
+    pub fn await_ports(&self) -> Result<()> {
         for sn in &self.service_nodes {
             for port in [53, 80, 514] {
                 let what = format!("port {port} of {}", sn.name);
