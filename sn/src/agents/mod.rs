@@ -51,6 +51,10 @@ const TRANSFERS: usize = 256;
 /// How long an agent whose key is not in the slice yet may wait for it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long after a start the agents have to come back before those that are missing are said to be
+/// gone: they notice the end of a link within 3 s, and try again within seconds.
+const ROLL_CALL: Duration = Duration::from_secs(10);
+
 /// What a session tells the management node, and where it gets content.
 #[derive(Clone, Debug)]
 pub struct Parts {
@@ -109,6 +113,9 @@ impl Agents {
             let comparing = stop.clone().run_until_cancelled_owned(comparing);
             let _is_first = self.nursery.try_spawn(async move { comparing.await.unwrap_or_default() });
         }
+        let agents = self.clone();
+        // Its place is there: nobody has come yet.
+        let _ = self.nursery.try_spawn(async move { agents.call_the_roll().await });
         while let Some(incoming) = stop.run_until_cancelled(listener.accept()).await {
             let Some(incoming) = incoming else { return Err("the socket for agents broke".into()) };
             let (agents, peers) = (self.clone(), peers.clone());
@@ -125,6 +132,25 @@ impl Agents {
     /// How many agents are connected.
     pub fn connected(&self) -> usize {
         self.sessions().len()
+    }
+
+    /// Reports the agents that have not come back since the start: when this program was killed, it
+    /// could not say that their links had ended.
+    async fn call_the_roll(&self) {
+        tokio::time::sleep(ROLL_CALL).await;
+        let nodes: Vec<NodeName> =
+            self.parts.serving.borrow().slice.nodes().map(|node| node.name.clone()).collect();
+        let is_here = |node: &NodeName| self.sessions().contains_key(node);
+        for node in nodes {
+            if is_here(&node) {
+                continue;
+            }
+            self.report(&node, Reported::Connected(false)).await;
+            if is_here(&node) {
+                // It came in between, and its own report may stand before this one.
+                self.report(&node, Reported::Connected(true)).await;
+            }
+        }
     }
 
     async fn admit(&self, incoming: Incoming, peers: Peers) {
