@@ -44,26 +44,7 @@ pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
         stat(model, &nodes, &mut talk);
         return talk.finish(None);
     }
-    let state = match arguments.state.split_once('=') {
-        None if arguments.state == "boot" => State::Boot,
-        None if arguments.state == "offline" => State::Offline,
-        None if arguments.state == "shell" => State::Shell,
-        None if arguments.state == "osimage" => State::Image(None),
-        Some(("osimage", name)) if !name.is_empty() => State::Image(Some(name.to_owned())),
-        _ => {
-            talk.error(&format!("Invalid argument: {}", arguments.state));
-            talk.hint("  try      nodeset NODERANGE boot|offline|shell|osimage[=NAME]|stat");
-            return talk.finish(None);
-        }
-    };
-    if let State::Image(Some(name)) = &state
-        && model.tables().row(table::OSIMAGE, name).is_none()
-    {
-        let text = format!("Cannot find the OS image {name} in the osimage table.");
-        let images = model.tables().rows(table::OSIMAGE).filter_map(|(_, row)| row.cell("imagename"));
-        talk.error(&nearest::hinted(text, &nearest::names(name, images)));
-        return talk.finish(None);
-    }
+    let Some(state) = asked(model, &arguments.state, &mut talk) else { return talk.finish(None) };
     let mut draft = Draft::new(model);
     for node in &nodes {
         let savepoint = draft.savepoint();
@@ -87,6 +68,31 @@ pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
         return verify::preview(&change, talk, context);
     }
     talk.finish((!change.is_empty()).then_some(change))
+}
+
+/// The state that is asked for; none, and said why, where there is no such state or image.
+fn asked(model: &Model, word: &str, talk: &mut Talk<'_>) -> Option<State> {
+    let state = match word.split_once('=') {
+        None if word == "boot" => State::Boot,
+        None if word == "offline" => State::Offline,
+        None if word == "shell" => State::Shell,
+        None if word == "osimage" => State::Image(None),
+        Some(("osimage", name)) if !name.is_empty() => State::Image(Some(name.to_owned())),
+        _ => {
+            talk.error(&format!("Invalid argument: {word}"));
+            talk.hint("  try      nodeset NODERANGE boot|offline|shell|osimage[=NAME]|stat");
+            return None;
+        }
+    };
+    if let State::Image(Some(name)) = &state
+        && model.tables().row(table::OSIMAGE, name).is_none()
+    {
+        let text = format!("Cannot find the OS image {name} in the osimage table.");
+        let images = model.tables().rows(table::OSIMAGE).filter_map(|(_, row)| row.cell("imagename"));
+        talk.error(&nearest::hinted(text, &nearest::names(name, images)));
+        return None;
+    }
+    Some(state)
 }
 
 fn stat(model: &Model, nodes: &[NodeName], talk: &mut Talk<'_>) {
