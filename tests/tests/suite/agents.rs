@@ -228,3 +228,16 @@ fn nodes_that_were_down_during_a_move_follow_when_they_come_back() {
         each(&cluster.nodes, 3, |node| node.await_following(sn2))
     });
 }
+
+#[test]
+fn a_node_that_died_with_its_service_node_is_not_called_connected() {
+    sandbox::test("agents::a_node_that_died_with_its_service_node_is_not_called_connected", || {
+        let mut cluster = cluster(2, 1)?;
+        cluster.stop_sn(0, Signal::SIGKILL)?;
+        cluster.nodes[1].stop_agent(Signal::SIGKILL)?;
+        cluster.serve_sn(0)?;
+        await_obedience(&cluster, &cluster.nodes[0])?;
+        let known = || agent(&cluster, "n002", "connected").is_ok_and(|word| word.is_empty()).then_some(());
+        wait::until("n002's end to be known", wait::LONG, known)
+    });
+}

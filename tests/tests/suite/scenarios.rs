@@ -1,14 +1,37 @@
 //! The transcripts under `tests/scenarios/`, played on real clusters.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tests::{sandbox, scenario};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+/// Plays a scenario with these numbers of compute nodes and service nodes.
+fn play(name: &str, nodes: u16, service_nodes: u8) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let test = format!("scenarios::{name}");
+    sandbox::test(&test, || scenario::check(&folder, name, nodes, service_nodes));
 }
 
 #[test]
 fn first_cluster() {
-    sandbox::test("scenarios::first_cluster", || scenario::check(&folder(), "first_cluster", 2, 2));
+    play("first_cluster", 2, 2);
+}
+
+#[test]
+fn move_a_rack_and_back() {
+    play("move_a_rack_and_back", 3, 2);
+}
+
+#[test]
+fn a_dead_service_node() {
+    play("a_dead_service_node", 2, 2);
+}
+
+#[test]
+fn refused_moves() {
+    play("refused_moves", 3, 3);
+}
+
+#[test]
+fn next_boot() {
+    play("next_boot", 1, 1);
 }
