@@ -163,7 +163,8 @@ fn agent(cluster: &Cluster, node: &str, column: &str) -> Result<String> {
 fn what_happened_while_the_management_node_was_down_is_told_later() {
     sandbox::test("agents::what_happened_while_the_management_node_was_down_is_told_later", || {
         let mut cluster = cluster(2, 1)?;
-        assert_eq!(agent(&cluster, "n002", "connected")?, "sn1");
+        let known = || (agent(&cluster, "n002", "connected").ok()? == "sn1").then_some(());
+        wait::until("n002 to be known as connected", wait::LONG, known)?;
         cluster.stop_mn(Signal::SIGKILL)?;
         cluster.nodes[1].stop_agent(Signal::SIGTERM)?;
         // The report outlives the service node's own death.
