@@ -17,6 +17,9 @@ use crate::table::schema::{NODEGROUP, NODELIST};
 const LOOKS: usize = 64;
 const LEAST_WORK: usize = 4_000_000;
 
+/// How many bytes the words of one noderange may have together: a million names of 32.
+const MOST_LETTERS: usize = 32 << 20;
+
 /// How deep files and words may call each other.
 const DEEPEST: usize = parse::DEEPEST;
 
@@ -50,6 +53,8 @@ struct Evaluator<'a> {
     warnings: Vec<String>,
     /// Words that may still be read; those that spell names count too.
     names: usize,
+    /// How long all of them may be together: odd brackets spell ever longer words out of each other.
+    letters: usize,
     /// Nodes that may still be looked at.
     work: usize,
     /// What selections, expressions and dynamic groups gave, as each looks at every node.
@@ -60,7 +65,17 @@ impl<'a> Evaluator<'a> {
     fn new(model: &'a Model, verify: bool, files: &'a dyn Fn(&str) -> Option<String>) -> Self {
         let work = LEAST_WORK.saturating_add(model.node_count().saturating_mul(LOOKS));
         let (missing, warnings, looked) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { model, verify, files, missing, warnings, names: 2 * MOST_NAMES, work, looked }
+        Self {
+            model,
+            verify,
+            files,
+            missing,
+            warnings,
+            names: 2 * MOST_NAMES,
+            letters: MOST_LETTERS,
+            work,
+            looked,
+        }
     }
 
     fn text(&mut self, text: &str, depth: usize) -> Result<Set, NoderangeError> {
@@ -345,6 +360,7 @@ impl<'a> Evaluator<'a> {
 
     fn spend_name(&mut self, word: &str) -> Result<(), NoderangeError> {
         self.names = self.names.checked_sub(1).ok_or_else(|| too_many(word))?;
+        self.letters = self.letters.checked_sub(word.len()).ok_or(NoderangeError::TooMuchWork)?;
         Ok(())
     }
 

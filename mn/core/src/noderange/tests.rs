@@ -314,3 +314,15 @@ proptest! {
         }
     }
 }
+
+/// Found by `no_range_panics_or_hangs`: each step spelt two longer words of one.
+#[test]
+fn brackets_that_spell_ever_longer_words_are_refused() {
+    for verify in [false, true] {
+        let error = read("][,1-]^/tmp/loop.nr[3dynipmi:", &fixture(), verify).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the noderange asks for too much work; name fewer groups or expressions at once"
+        );
+    }
+}
