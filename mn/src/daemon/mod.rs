@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::report::{Refusal, chain};
+use mn_core::change::ownership;
+use mn_core::model::Model;
+use mn_core::table::Edit;
 use nix::unistd::{Uid, User};
 use runtime::disk::{DirError, DirLock};
 use runtime::link::LinkError;
@@ -174,8 +177,7 @@ pub async fn run(
     let _lock = DirLock::take(dir)?;
     let authority = Arc::new(Authority::load(dir).map_err(ServeError::Authority)?);
     let identity = authority.own_identity().map_err(ServeError::Authority)?;
-    let (book, writer, numbers) =
-        book::open(&store_dir(dir), token::companions).map_err(ServeError::Store)?;
+    let (book, writer, numbers) = book::open(&store_dir(dir), companions).map_err(ServeError::Store)?;
     info!(revision = %book.read().revision(), nodes = book.read().node_count(), "store opened and verified");
     let (logs, log_keeper) = logs::open(&dir.join("log")).map_err(ServeError::Logs)?;
     let (content, scanner) = content::new(tree_dir(dir), book.clone());
@@ -210,4 +212,12 @@ pub async fn run(
     let ended = parts.run(stop).await;
     info!("management node stopped");
     Ok(ended?)
+}
+
+/// What changes along with any edits: the tokens of nodes that come and go, and the epochs of nodes
+/// that get another owner.
+fn companions(after: &Model, edits: &[Edit]) -> Vec<Edit> {
+    let mut more = token::companions(after, edits);
+    more.extend(ownership::new_epochs(after, edits));
+    more
 }

@@ -13,6 +13,7 @@ mod diff;
 mod draft;
 pub mod nodeset;
 mod outcome;
+pub mod ownership;
 mod range;
 mod rename;
 pub mod snmove;
