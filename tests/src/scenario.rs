@@ -20,10 +20,10 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::Result;
 use crate::cluster::Cluster;
 use crate::net::{Host, cable};
 use crate::process::{Ended, Run};
+use crate::{Result, wait};
 
 /// Set to have transcripts written in the place of compared.
 const UPDATE: &str = "DROVER_UPDATE_SCENARIOS";
@@ -99,7 +99,7 @@ impl Stage {
         let words: Vec<&str> = typed.split_whitespace().collect();
         let said = match (words.as_slice(), self.service_node(host), self.node(host)) {
             (["mn", "serve", "&"], ..) => self.cluster.serve_mn().map(|()| String::new())?,
-            (["sn", "serve", "&"], Some(sn), _) => self.cluster.serve_sn(sn).map(|()| String::new())?,
+            (["sn", "serve", "&"], Some(sn), _) => self.serve_sn(sn)?,
             (["node-agent", "serve", "&"], _, Some(node)) => self.start_agent(node)?,
             // The power button.
             (["off"], Some(sn), _) => self.cluster.stop_sn(sn, Signal::SIGKILL).map(|()| String::new())?,
@@ -128,6 +128,18 @@ impl Stage {
     }
 
     /// The address of the service node that answers this node's firmware.
+    /// What a transcript shows next depends on whether the management node knows it already.
+    fn serve_sn(&mut self, sn: usize) -> Result<String> {
+        self.cluster.serve_sn(sn)?;
+        let name = &self.cluster.service_nodes[sn].name;
+        let log = self.cluster.work.join(format!("{name}.log"));
+        let met = || {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            said.contains("connected with the management node").then_some(String::new())
+        };
+        wait::until(format!("{name} to be connected"), wait::LONG, met)
+    }
+
     fn server(&self, node: usize) -> Result<Ipv4Addr> {
         self.cluster.nodes[node].boot()?.server().ok_or_else(|| "the lease names no server".into())
     }

@@ -8,7 +8,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 /// Puts `bytes` at `path` with these permission bits: a temporary file beside it, synced, renamed
@@ -99,6 +101,32 @@ pub fn ensure_room(file: &File, need: u64) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::StorageFull, why))
 }
 
+/// How long a store's lock is waited for: `LOCK_TRIES` times `LOCK_WAIT`, two seconds.
+const LOCK_TRIES: u32 = 400;
+const LOCK_WAIT: Duration = Duration::from_millis(5);
+
+/// Returns when nobody holds sled's lock on the store in `dir`, which its threads do for a moment
+/// after the last handle was dropped. Blocks the thread.
+///
+/// # Errors
+/// When somebody holds it for longer: another process has the store open.
+pub fn await_unlocked(dir: &Path) -> io::Result<()> {
+    let mut file = match File::open(dir.join("db")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for _ in 0..LOCK_TRIES {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(_locked) => return Ok(()),
+            Err((back, Errno::EWOULDBLOCK)) => file = back,
+            Err((_, errno)) => return Err(errno.into()),
+        }
+        std::thread::sleep(LOCK_WAIT);
+    }
+    Err(io::Error::other("another process has it open"))
+}
+
 /// How much ballast is, in bytes: more than opening a store writes, which is a snapshot of sled's.
 const BALLAST: u64 = 4 << 20;
 
@@ -117,6 +145,8 @@ pub fn open_store<T, E>(
     open: impl Fn() -> Result<T, E>,
     is_full: impl Fn(&E) -> bool,
 ) -> Result<T, E> {
+    // Who holds it for longer is named by `open` itself.
+    let _ = await_unlocked(dir);
     let open = || {
         remove_half_a_snapshot(dir);
         open()
@@ -209,7 +239,7 @@ impl DirLock {
             .map_err(fail)?;
         let mut held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(held) => held,
-            Err((file, nix::errno::Errno::EWOULDBLOCK)) => {
+            Err((file, Errno::EWOULDBLOCK)) => {
                 let mut pid = String::new();
                 // Without the id the error still says what is wrong.
                 let _ = file.take(20).read_to_string(&mut pid);

@@ -7,11 +7,8 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use common::id::{Digest, Revision};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 
 use super::format::{self, Body, Damage};
 use super::{StoreError, key};
@@ -27,10 +24,6 @@ const RESERVE: u64 = 16 << 20;
 /// which is written anew now and then.
 const ROW: u64 = 4 << 10;
 
-/// How often, and how far apart, sled's lock is tried: two seconds in all.
-const LOCK_TRIES: u32 = 400;
-const LOCK_WAIT: Duration = Duration::from_millis(5);
-
 /// An open sled store and the handle that makes it durable.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -42,7 +35,7 @@ impl Engine {
     /// Opens the sled store in `dir`, making an empty one where there is none.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join("db");
-        wait_for_lock(&path)?;
+        await_lock(dir)?;
         let config = sled::Config::new()
             .path(dir)
             .mode(sled::Mode::HighThroughput)
@@ -60,7 +53,7 @@ impl Engine {
     /// Closes the store and returns when sled's threads are done with its files.
     pub(super) fn close(self, dir: &Path) -> Result<(), StoreError> {
         drop(self);
-        wait_for_lock(&dir.join("db"))
+        await_lock(dir)
     }
 
     /// Another handle for reading; reads never wait for a commit.
@@ -91,24 +84,9 @@ impl Engine {
     }
 }
 
-/// Returns when nobody holds sled's lock on its `db` file, which its threads do for a moment after
-/// the last handle was dropped. Who holds it longer is another process, and an error.
-fn wait_for_lock(path: &Path) -> Result<(), StoreError> {
-    let disk = |source| StoreError::Disk { doing: "lock the store", source };
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(disk(error)),
-    };
-    for _ in 0..LOCK_TRIES {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(_locked) => return Ok(()),
-            Err((back, Errno::EWOULDBLOCK)) => file = back,
-            Err((_, errno)) => return Err(disk(errno.into())),
-        }
-        std::thread::sleep(LOCK_WAIT);
-    }
-    Err(disk(io::Error::other("another process has it open")))
+/// Returns when nobody holds the lock of the store in `dir`.
+fn await_lock(dir: &Path) -> Result<(), StoreError> {
+    runtime::disk::await_unlocked(dir).map_err(|source| StoreError::Disk { doing: "lock the store", source })
 }
 
 /// The sealed bytes of what begins with `base`, put together from their parts.
