@@ -5,7 +5,6 @@
 //! timed flush (`flush_every_ms`), which made stores that did not open again.
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use common::id::{Digest, Revision};
