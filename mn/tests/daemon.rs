@@ -241,6 +241,8 @@ fn a_service_node_joins_and_follows_every_change() {
     let daemon = Daemon::start(&dir);
     runtime.block_on(async {
         let mut sn = FakeSn::connect(daemon.address, &identity, Some(held)).await;
+        // A connection begins with a push; a change before it would make that push a whole.
+        sn.apply().await;
         let dir = daemon.dir.clone();
         let change = tokio::task::spawn_blocking(move || {
             ask(&dir, chdef("n1", "node", &[("mac", "52:54:00:00:00:13")]))

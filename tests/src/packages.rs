@@ -21,15 +21,6 @@ pub const REHEARSAL: &[Need] = &[
     ("chronyd", "chrony"),
 ];
 
-/// What the tests need beyond that.
-pub const TESTS: &[Need] = &[
-    ("atftp", "atftp"),
-    ("nfs-ls", "libnfs-utils"),
-    ("ganesha.nfsd", "nfs-ganesha"),
-    ("strace", "strace"),
-    ("rsyslogd", "rsyslog"),
-];
-
 fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).collect::<Vec<_>>();
@@ -47,10 +38,7 @@ pub fn ensure(needs: &[Need]) -> Result<()> {
     if first.is_empty() {
         return Ok(());
     }
-    let mut packages: Vec<&str> = first.iter().map(|(_, package)| *package).collect();
-    if packages.contains(&"nfs-ganesha") {
-        packages.push("nfs-ganesha-vfs");
-    }
+    let packages: Vec<&str> = first.iter().map(|(_, package)| *package).collect();
     let advice = format!("try, as root: apt-get install --no-install-recommends {}", packages.join(" "));
     if !nix::unistd::geteuid().is_root() || !is_there("apt-get") {
         let names: Vec<&str> = first.iter().map(|(program, _)| *program).collect();
