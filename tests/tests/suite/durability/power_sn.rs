@@ -44,6 +44,8 @@ impl Recorded {
         let address = format!("{}/16", node.ip);
         Run::new("ip").args(["address", "add", &address, "dev", "eth0"]).on(&node.host)?.ok()?;
         cluster.await_ports()?;
+        // A service node that has not heard of the node yet drops its lines as a stranger's.
+        acknowledged(&cluster)?;
         Ok(Self { cluster, sn, mn, promises: vec![Promise::Joined] })
     }
 

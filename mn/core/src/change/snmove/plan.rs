@@ -112,7 +112,13 @@ fn service_node(model: &Model, option: &str, text: &str, other: Option<&str>) ->
             )
         };
         let attempt = close.first().map_or_else(
-            || format!("chdef {text} setupdhcp=1 setuptftp=1 setupnfs=1, or lsdef -t node -w setupdhcp==1"),
+            || {
+                if model.has_node(text) {
+                    format!("chdef {text} setupdhcp=1 setuptftp=1 setupnfs=1")
+                } else {
+                    format!("mn token create {text} --define, or lsslice to see them all")
+                }
+            },
             |name| format!("{option} {name}"),
         );
         Refusal::new(format!("{text} is not a service node")).because(because).attempt(attempt)
