@@ -2,7 +2,7 @@
 //!
 //! Rows of text tables are the truth ([`table`]); everything else is a view on them: nodes with
 //! their inherited values ([`model`]), the names a noderange means ([`noderange`]), what a command
-//! changes ([`change`]) or shows ([`query`]), what each service node holds ([`mod@derive`]) and whether
+//! changes ([`change`]) or shows ([`query`]), who may ask for it ([`policy`]), what each service node holds ([`mod@derive`]) and whether
 //! it has it yet ([`delivery`]).
 //!
 //! **Invariant**: this crate is pure: commands and snapshots in, changes and text out.
@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod derive;
 pub mod model;
 pub mod noderange;
+pub mod policy;
 pub mod query;
 pub mod table;
 pub mod template;

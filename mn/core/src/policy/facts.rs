@@ -1,0 +1,244 @@
+//! What a row of the policy table can ask about a command, read from what will run.
+//!
+//! [`Facts::of`] has an arm for every command there is, on purpose without a wildcard: who adds one
+//! says here what it is called, which nodes it is about, and whether it can change who may do what.
+
+use std::collections::BTreeSet;
+
+use super::Reach;
+use crate::change::{Asked, Command, Define, Operation, Range, Rmdef, stanza};
+use crate::derive;
+use crate::model::Model;
+use crate::noderange::{self, Options};
+use crate::query::{Lsdef, Query, range};
+
+/// A command before the policy table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts<'a> {
+    /// What the column `commands` calls it. Sub-commands of `mn` go by their own word.
+    pub command: &'static str,
+    /// What it is about.
+    pub objects: Objects<'a>,
+    /// Whether it can change who may do what.
+    pub governs: bool,
+}
+
+/// What a command is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Objects<'a> {
+    /// No nodes.
+    Nothing,
+    /// Nodes that exist.
+    Nodes(&'a Range),
+    /// Every node, without naming any.
+    Everything,
+    /// The nodes that a service node owns.
+    OwnedBy(&'a str),
+    /// Definitions.
+    Definitions(Definitions<'a>),
+}
+
+/// The definitions that a command makes, changes, shows or removes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Definitions<'a> {
+    types: &'a [String],
+    objects: Option<&'a Range>,
+    stanza: Option<&'a str>,
+    rename: Option<&'a str>,
+    /// What `members=` says.
+    members: Vec<&'a str>,
+}
+
+/// Groups and nodes, the two types of object that reach nodes.
+const NODE: &str = "node";
+const GROUP: &str = "group";
+
+impl<'a> Facts<'a> {
+    /// Those of a command.
+    pub fn of(asked: &'a Asked) -> Self {
+        match asked {
+            Asked::Change(command) => Self::of_change(command),
+            Asked::Query(query) => Self::of_query(query),
+            Asked::Operate(operation) => Self::of_operation(operation),
+        }
+    }
+
+    fn of_change(command: &'a Command) -> Self {
+        match command {
+            Command::Mkdef(args) => Self::define("mkdef", args),
+            Command::Chdef(args) => Self::define("chdef", args),
+            Command::Rmdef(args) => Self::remove(args),
+            Command::Nodeset(args) => Self::nodes("nodeset", &args.nodes),
+        }
+    }
+
+    fn of_query(query: &'a Query) -> Self {
+        match query {
+            Query::Lsdef(args) => Self::show(args),
+            Query::Lsslice(_) => Self::plain("lsslice"),
+            Query::Nodels(args) => Self::nodes_or_all("nodels", args.nodes.as_ref()),
+            Query::Tabdump(_) => Self::plain("tabdump"),
+        }
+    }
+
+    fn of_operation(operation: &'a Operation) -> Self {
+        match operation {
+            Operation::Snmove(args) => match (&args.nodes, &args.source) {
+                (Some(nodes), _) => Self::nodes("snmove", nodes),
+                (None, Some(source)) => Self { objects: Objects::OwnedBy(source), ..Self::plain("snmove") },
+                (None, None) => Self::plain("snmove"),
+            },
+            Operation::TokenCreate(_) => Self::plain("token"),
+            Operation::Updatenode(args) => Self::nodes("updatenode", &args.nodes),
+        }
+    }
+
+    /// A command that is about no nodes.
+    const fn plain(command: &'static str) -> Self {
+        Self { command, objects: Objects::Nothing, governs: false }
+    }
+
+    /// A command with a noderange.
+    const fn nodes(command: &'static str, nodes: &'a Range) -> Self {
+        Self { command, objects: Objects::Nodes(nodes), governs: false }
+    }
+
+    /// A command that means all nodes where it has no noderange.
+    fn nodes_or_all(command: &'static str, nodes: Option<&'a Range>) -> Self {
+        let objects = nodes.map_or(Objects::Everything, Objects::Nodes);
+        Self { command, objects, governs: false }
+    }
+
+    fn define(command: &'static str, args: &'a Define) -> Self {
+        let members = args.attributes.iter().filter(|(name, _)| name == "members");
+        let definitions = Definitions {
+            types: &args.types,
+            objects: args.objects.as_ref(),
+            stanza: args.stanza.as_deref(),
+            rename: args.rename.as_deref(),
+            members: members.map(|(_, value)| value.as_str()).collect(),
+        };
+        let governs = definitions.is_about("policy");
+        Self { command, objects: Objects::Definitions(definitions), governs }
+    }
+
+    fn remove(args: &'a Rmdef) -> Self {
+        if args.all {
+            return Self { command: "rmdef", objects: Objects::Everything, governs: true };
+        }
+        let definitions =
+            Definitions { types: &args.types, objects: args.objects.as_ref(), ..Definitions::default() };
+        let governs = definitions.is_about("policy");
+        Self { command: "rmdef", objects: Objects::Definitions(definitions), governs }
+    }
+
+    fn show(args: &'a Lsdef) -> Self {
+        let objects = match &args.objects {
+            None => Objects::Everything,
+            objects => Objects::Definitions(Definitions {
+                types: &args.types,
+                objects: objects.as_ref(),
+                ..Definitions::default()
+            }),
+        };
+        Self { command: "lsdef", objects, governs: false }
+    }
+
+    /// The noderange word that is no argument, as xCAT cuts a command line: none for definition
+    /// commands, whose names are arguments.
+    pub fn operand(&self) -> Option<&'a str> {
+        match self.objects {
+            Objects::Nodes(range) => Some(&range.text),
+            _ => None,
+        }
+    }
+
+    /// The nodes that it is about. A noderange that cannot be read means none here: the command says
+    /// what is wrong with it, or is refused before it can.
+    pub(super) fn reach(&self, model: &Model) -> Reach {
+        let all = || model.nodes().map(ToString::to_string).collect();
+        match &self.objects {
+            Objects::Nothing => Reach::default(),
+            Objects::Everything => Reach { named: None, beyond: all() },
+            Objects::Nodes(range) => Reach { named: Some(existing(model, range)), ..Reach::default() },
+            Objects::OwnedBy(sn) => {
+                let is_owned = |node: &&common::id::NodeName| {
+                    derive::pool_of(model, node).first().is_some_and(|owner| owner.as_str() == *sn)
+                };
+                let owned = model.nodes().filter(is_owned).map(ToString::to_string).collect();
+                Reach { named: Some(owned), ..Reach::default() }
+            }
+            Objects::Definitions(definitions) => definitions.reach(model),
+        }
+    }
+}
+
+impl Definitions<'_> {
+    /// Whether a type of object may be among them.
+    fn is_about(&self, kind: &str) -> bool {
+        let in_stanza = |text: &str| match stanza::parse(text) {
+            Ok(stanzas) => stanzas.iter().any(|one| one.kind.as_deref() == Some(kind)),
+            // Refused as a whole by the command itself.
+            Err(_) => false,
+        };
+        self.types.iter().any(|named| named == kind) || self.stanza.is_some_and(in_stanza)
+    }
+
+    fn reach(&self, model: &Model) -> Reach {
+        let mut reach = Reach::default();
+        let node = [NODE.to_owned()];
+        let types = if self.types.is_empty() { &node } else { self.types };
+        for kind in types {
+            if let Some(objects) = self.objects {
+                reach.add(model, kind, objects);
+            }
+            if let Some(name) = self.rename {
+                reach.add(model, kind, &Range::new(name));
+            }
+        }
+        for one in self.stanza.and_then(|text| stanza::parse(text).ok()).into_iter().flatten() {
+            let kind = one.kind.as_deref().or_else(|| types.first().map(String::as_str)).unwrap_or(NODE);
+            reach.add_name(model, kind, &one.name);
+            let members = one.attributes.iter().filter(|(name, _)| name == "members");
+            members.for_each(|(_, range)| reach.beyond.extend(names(model, range)));
+        }
+        self.members.iter().for_each(|range| reach.beyond.extend(names(model, range)));
+        reach
+    }
+}
+
+impl Reach {
+    fn add(&mut self, model: &Model, kind: &str, objects: &Range) {
+        match kind {
+            NODE => {
+                // Nodes that are made here do not exist yet.
+                let found = range::names(model, objects).map(|found| found.names).unwrap_or_default();
+                self.named.get_or_insert_default().extend(found);
+            }
+            GROUP => objects.text.split(',').for_each(|group| self.add_name(model, GROUP, group.trim())),
+            _ => {}
+        }
+    }
+
+    fn add_name(&mut self, model: &Model, kind: &str, name: &str) {
+        match kind {
+            NODE => {
+                self.named.get_or_insert_default().insert(name.to_owned());
+            }
+            GROUP => self.beyond.extend(model.members(name).iter().map(ToString::to_string)),
+            _ => {}
+        }
+    }
+}
+
+/// The nodes of a noderange that exist.
+fn existing(model: &Model, range: &Range) -> BTreeSet<String> {
+    let read = noderange::expand_known(&range.text, model, Options::default(), &|name| range.file(name));
+    read.map(|found| found.nodes.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+/// The names that a noderange of a table means, whether or not there are such nodes.
+pub(super) fn names(model: &Model, text: &str) -> BTreeSet<String> {
+    let found = range::names(model, &Range::new(text));
+    found.map(|found| found.names.into_iter().collect()).unwrap_or_default()
+}
