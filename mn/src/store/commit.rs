@@ -15,15 +15,26 @@ use common::id::{Digest, Revision};
 use mn_core::table::Edit;
 
 use super::engine::{self, Writes};
-use super::format::{self, Record, WrittenRecord, WrittenRow};
+use super::format::{self, Grave, Record, WrittenRecord, WrittenRow};
 use super::{Commit, Store, StoreError, key};
 
 /// The largest group that is written as one batch, in bytes: half a segment of sled's log, so
 /// that a batch spans two segments at most.
 const ONE_BATCH: usize = 256 << 10;
 
-/// The content of rows after a group, by the base of their keys; none where the row goes.
-pub(super) type Overlay = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// What a group leaves of rows, by the base of their keys.
+pub(super) type Overlay = BTreeMap<Vec<u8>, Left>;
+
+/// What a group leaves of a row.
+#[derive(Clone, Debug)]
+pub(super) struct Left {
+    /// Its sealed content; none where the row goes.
+    content: Option<Vec<u8>>,
+    /// The last revision of the group that touched it.
+    by: Revision,
+    /// The digest of what was there before the group.
+    old: Option<Digest>,
+}
 
 impl Store {
     /// Commits a group of transactions in their order; on the disk when this returns.
@@ -50,16 +61,17 @@ impl Store {
         let mut overlay = Overlay::new();
         for commit in group {
             head.revision = head.revision.next();
-            let sealed = seal_record(commit, head.revision, head.chain);
+            let priors = self.priors(&mut overlay, &commit.edits)?;
+            let sealed = seal_record(commit, head.revision, priors, head.chain);
             head.chain = format::digest(&sealed);
             journal.push((head.revision, sealed));
-            lay_over(&mut overlay, &commit.edits);
+            lay_over(&mut overlay, &commit.edits, head.revision);
         }
-        self.count(&overlay)?;
+        self.count(&overlay);
         head.rows = self.rows.digest();
 
         let size = journal.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
-            + overlay.values().flatten().map(Vec::len).sum::<usize>();
+            + overlay.values().filter_map(|left| left.content.as_ref()).map(Vec::len).sum::<usize>();
         if size <= ONE_BATCH {
             head.applied = head.revision;
             let mut writes = Writes::default();
@@ -103,8 +115,8 @@ impl Store {
     /// does no harm: opening the store does what a cut left undone.
     pub(super) fn carry_out(&mut self, overlay: &Overlay) -> Result<(), StoreError> {
         let mut writes = Writes::default();
-        for (base, content) in overlay {
-            self.put_row(&mut writes, base, content.as_deref())?;
+        for (base, left) in overlay {
+            self.put_row(&mut writes, base, left)?;
             if writes.bytes > ONE_BATCH {
                 self.engine.apply(std::mem::take(&mut writes).batch)?;
             }
@@ -119,35 +131,61 @@ impl Store {
         self.engine.sync()
     }
 
-    /// Keeps the set of all rows, whose digest the head names.
-    fn count(&mut self, overlay: &Overlay) -> Result<(), StoreError> {
-        for (base, content) in overlay {
-            // The digest is in the first part, and a row is nearly always one part.
-            if let Some(old) = self.engine.get(&key::part(base, 0))? {
-                self.rows.remove(&format::member(base, &format::digest(&old)));
+    /// For each edit, the revision that touched its row before; what the group has not touched yet
+    /// is looked up and laid into the overlay as it stands.
+    fn priors(&self, overlay: &mut Overlay, edits: &[Edit]) -> Result<Vec<Revision>, StoreError> {
+        let mut priors = Vec::with_capacity(edits.len());
+        for edit in edits {
+            let base = key::row(edit.table, &edit.key);
+            if let Some(left) = overlay.get(&base) {
+                priors.push(left.by);
+                continue;
             }
-            if let Some(new) = content {
+            // The digest is in the first part, and a row is nearly always one part.
+            let old = self.engine.get(&key::part(&base, 0))?;
+            let by = match &old {
+                Some(first) => format::touched_by(first).unwrap_or_default(),
+                None => self.engine.grave(&base)?.unwrap_or_default(),
+            };
+            priors.push(by);
+            let old = old.map(|first| format::digest(&first));
+            overlay.insert(base, Left { content: None, by, old });
+        }
+        Ok(priors)
+    }
+
+    /// Keeps the set of all rows, whose digest the head names.
+    fn count(&mut self, overlay: &Overlay) {
+        for (base, left) in overlay {
+            if let Some(old) = &left.old {
+                self.rows.remove(&format::member(base, old));
+            }
+            if let Some(new) = &left.content {
                 self.rows.add(&format::member(base, &format::digest(new)));
             }
         }
-        Ok(())
     }
 
     fn put_rows(&self, writes: &mut Writes, overlay: &Overlay) -> Result<(), StoreError> {
-        overlay.iter().try_for_each(|(base, content)| self.put_row(writes, base, content.as_deref()))
+        overlay.iter().try_for_each(|(base, left)| self.put_row(writes, base, left))
     }
 
-    /// Puts a row in place of what was there, which may have had more parts.
-    fn put_row(&self, writes: &mut Writes, base: &[u8], content: Option<&[u8]>) -> Result<(), StoreError> {
+    /// Puts a row in place of what was there, which may have had more parts; where it goes, who did
+    /// that stays.
+    fn put_row(&self, writes: &mut Writes, base: &[u8], left: &Left) -> Result<(), StoreError> {
         let mut kept = 0;
-        for (number, part) in content.into_iter().flat_map(engine::parts) {
+        for (number, part) in left.content.as_deref().into_iter().flat_map(engine::parts) {
             writes.put(&key::part(base, number), part);
             kept = number + 1;
         }
-        if let Some(old) = self.engine.get(&key::part(base, 0))? {
-            for number in kept..format::parts_of(&old) {
-                writes.remove(&key::part(base, number));
-            }
+        let old = self.engine.get(&key::part(base, 0))?;
+        for number in kept..old.as_deref().map_or(0, format::parts_of) {
+            writes.remove(&key::part(base, number));
+        }
+        if left.content.is_none() {
+            writes.put_sealed(&key::grave(base), &Grave(left.by));
+        } else if old.is_none() && self.engine.grave(base)?.is_some() {
+            writes.remove(&key::grave(base));
         }
         Ok(())
     }
@@ -168,7 +206,7 @@ fn put_records(writes: &mut Writes, journal: &[(Revision, Vec<u8>)]) {
     }
 }
 
-fn seal_record(commit: &Commit, revision: Revision, previous: Digest) -> Vec<u8> {
+fn seal_record(commit: &Commit, revision: Revision, priors: Vec<Revision>, previous: Digest) -> Vec<u8> {
     format::seal(&WrittenRecord::from(&Record {
         revision,
         at: commit.at,
@@ -176,14 +214,17 @@ fn seal_record(commit: &Commit, revision: Revision, previous: Digest) -> Vec<u8>
         words: commit.words.clone(),
         note: commit.note.clone(),
         edits: commit.edits.clone(),
+        priors,
         previous,
     }))
 }
 
 /// Lays edits over what earlier ones of the group left.
-pub(super) fn lay_over(overlay: &mut Overlay, edits: &[Edit]) {
+pub(super) fn lay_over(overlay: &mut Overlay, edits: &[Edit], by: Revision) {
     for edit in edits {
-        let content = edit.after.as_ref().map(|row| format::seal(&WrittenRow::from(row)));
-        overlay.insert(key::row(edit.table, &edit.key), content);
+        let content = edit.after.as_ref().map(|row| format::seal(&WrittenRow::new(row, by)));
+        let base = key::row(edit.table, &edit.key);
+        let old = overlay.get(&base).and_then(|left| left.old);
+        overlay.insert(base, Left { content, by, old });
     }
 }

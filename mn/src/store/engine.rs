@@ -81,6 +81,35 @@ impl Engine {
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
         self.db.get(key).map_err(|source| StoreError::Sled { doing: "read", source })
     }
+
+    /// The revision that removed a row which is not there; none where there never was one, or that
+    /// is forgotten.
+    pub(super) fn grave(&self, base: &[u8]) -> Result<Option<Revision>, StoreError> {
+        grave(&self.db, base)
+    }
+}
+
+/// As [`Engine::grave`]. What cannot be read is as good as forgotten: no row depends on it.
+fn grave(db: &sled::Db, base: &[u8]) -> Result<Option<Revision>, StoreError> {
+    let value = db.get(key::grave(base)).map_err(|source| StoreError::Sled { doing: "read", source })?;
+    Ok(value.and_then(|bytes| format::unseal::<format::Grave>(&bytes).ok()).map(|(grave, _)| grave.0))
+}
+
+/// The revision that last touched a row, which may be gone; none where nothing did, or that is
+/// forgotten.
+pub(super) fn last_touch(db: &sled::Db, base: &[u8]) -> Result<Option<Revision>, StoreError> {
+    let first = db.get(key::part(base, 0)).map_err(|source| StoreError::Sled { doing: "read", source })?;
+    match first {
+        Some(first) => Ok(format::touched_by(&first)),
+        None => grave(db, base),
+    }
+}
+
+/// Where the journal begins.
+pub(super) fn base(db: &sled::Db) -> Result<format::Base, StoreError> {
+    let value = db.get(key::BASE).map_err(|source| StoreError::Sled { doing: "read", source })?;
+    let Some(value) = value else { return Ok(format::Base::WHOLE) };
+    format::unseal(&value).map(|(base, _)| base).map_err(StoreError::DamagedHead)
 }
 
 /// Returns when nobody holds the lock of the store in `dir`.

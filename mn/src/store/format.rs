@@ -49,28 +49,70 @@ pub struct Record {
     pub note: String,
     /// Every row it touched, before and after.
     pub edits: Vec<Edit>,
+    /// For each edit, the revision that touched the same row before it; zero where none did. So the
+    /// history of one row is a chain that is walked without looking at anything else.
+    pub priors: Vec<Revision>,
     /// The digest of the record before it.
     pub previous: Digest,
 }
 
-/// A row as it is written: the store's own form, so that the one in memory may change.
+/// The cells of a row as they are written: the store's own form, so that the one in memory may
+/// change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct WrittenRow(Vec<(String, String)>);
+struct Cells(Vec<(String, String)>);
 
-impl From<&Row> for WrittenRow {
+impl From<&Row> for Cells {
     fn from(row: &Row) -> Self {
         Self(row.cells().map(|(column, value)| (column.to_owned(), value.to_owned())).collect())
     }
 }
 
-impl From<WrittenRow> for Row {
-    fn from(written: WrittenRow) -> Self {
-        let mut row = Self::new();
-        for (column, value) in &written.0 {
-            row.put(column, value);
-        }
-        row
+impl From<Cells> for Row {
+    fn from(written: Cells) -> Self {
+        written.0.iter().map(|(column, value)| (column.as_str(), value.as_str())).collect()
     }
+}
+
+/// A row as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WrittenRow {
+    /// The revision that left it so. It stands first, where [`touched_by`] finds it.
+    by: Revision,
+    cells: Cells,
+}
+
+impl WrittenRow {
+    pub(super) fn new(row: &Row, by: Revision) -> Self {
+        Self { by, cells: Cells::from(row) }
+    }
+
+    pub(super) fn into_row(self) -> Row {
+        Row::from(self.cells)
+    }
+}
+
+/// The revision that last touched a row, as the first part of it says; none where it cannot be read.
+pub(super) fn touched_by(first: &[u8]) -> Option<Revision> {
+    let (Versioned::V1(revision), _) = postcard::take_from_bytes(first.get(HEADER..)?).ok()?;
+    Some(revision)
+}
+
+/// What is left of a row that was removed: the revision that did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Grave(pub(super) Revision);
+
+/// Where the journal begins: what was before is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Base {
+    /// The last revision whose record is gone.
+    pub(super) revision: Revision,
+    /// The digest of that record, which the next one holds.
+    pub(super) chain: Digest,
+}
+
+impl Base {
+    /// Nothing is forgotten.
+    pub(super) const WHOLE: Self = Self { revision: Revision::ZERO, chain: Digest::from_bytes([0; 32]) };
 }
 
 /// An [`Edit`] as it is written.
@@ -78,17 +120,19 @@ impl From<WrittenRow> for Row {
 struct WrittenEdit {
     table: String,
     key: String,
-    before: Option<WrittenRow>,
-    after: Option<WrittenRow>,
+    before: Option<Cells>,
+    after: Option<Cells>,
+    prior: Revision,
 }
 
-impl From<&Edit> for WrittenEdit {
-    fn from(edit: &Edit) -> Self {
+impl WrittenEdit {
+    fn new(edit: &Edit, prior: Revision) -> Self {
         Self {
             table: edit.table.table().name.to_owned(),
             key: edit.key.as_str().to_owned(),
-            before: edit.before.as_ref().map(WrittenRow::from),
-            after: edit.after.as_ref().map(WrittenRow::from),
+            before: edit.before.as_ref().map(Cells::from),
+            after: edit.after.as_ref().map(Cells::from),
+            prior,
         }
     }
 }
@@ -125,7 +169,12 @@ impl From<&Record> for WrittenRecord {
             author: record.author.clone(),
             words: record.words.clone(),
             note: record.note.clone(),
-            edits: record.edits.iter().map(WrittenEdit::from).collect(),
+            edits: record
+                .edits
+                .iter()
+                .zip(record.priors.iter().copied().chain(std::iter::repeat(Revision::ZERO)))
+                .map(|(edit, prior)| WrittenEdit::new(edit, prior))
+                .collect(),
             previous: record.previous,
         }
     }
@@ -135,8 +184,9 @@ impl TryFrom<WrittenRecord> for Record {
     type Error = NoTable;
     fn try_from(written: WrittenRecord) -> Result<Self, NoTable> {
         let WrittenRecord { revision, at, author, words, note, edits, previous } = written;
+        let priors = edits.iter().map(|edit| edit.prior).collect();
         let edits = edits.into_iter().map(Edit::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { revision, at, author, words, note, edits, previous })
+        Ok(Self { revision, at, author, words, note, edits, priors, previous })
     }
 }
 
@@ -171,6 +221,8 @@ impl Body for WrittenRecord {}
 impl Body for WrittenRow {}
 impl Body for Issued {}
 impl Body for Cursor {}
+impl Body for Grave {}
+impl Body for Base {}
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -244,8 +296,9 @@ mod tests {
     #[test]
     fn version_1_bytes_are_kept_for_ever() {
         let row = Row::new().with("node", "n1").with("ip", "10.0.0.1");
-        let body = &seal(&WrittenRow::from(&row))[HEADER..];
-        assert_eq!(body, b"\0\x02\x02ip\x0810.0.0.1\x04node\x02n1");
+        let sealed = seal(&WrittenRow::new(&row, Revision::new(9)));
+        assert_eq!(&sealed[HEADER..], b"\0\x09\x02\x02ip\x0810.0.0.1\x04node\x02n1");
+        assert_eq!(touched_by(&sealed), Some(Revision::new(9)));
         let cursor = Cursor { series: 3, reports: 300 };
         assert_eq!(&seal(&cursor)[HEADER..], [0, 3, 0xac, 2]);
         let record = Record {
@@ -255,6 +308,7 @@ mod tests {
             words: vec!["chdef".to_owned()],
             note: String::new(),
             edits: Vec::new(),
+            priors: Vec::new(),
             previous: Digest::from_bytes([0; 32]),
         };
         let mut want = b"\0\x07\x01\x04root\x01\x05chdef\0\0".to_vec();
@@ -275,7 +329,7 @@ mod tests {
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = unseal::<WrittenRecord>(&bytes);
             let _ = unseal::<Head>(&bytes);
-            let _ = digest(&bytes);
+            let _ = (digest(&bytes), touched_by(&bytes));
             prop_assert!(parts_of(&bytes) >= 1);
         }
     }

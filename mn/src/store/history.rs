@@ -1,11 +1,18 @@
 //! Reading the journal while the writer writes.
+//!
+//! Times are looked up as if they rose with the revisions; where a clock was set back, what is found
+//! is some revision of about that time.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use common::id::Revision;
-use mn_core::table::{Edit, Tables};
+use mn_core::change::merged;
+use mn_core::model::Model;
+use mn_core::table::{Edit, Row, RowKey, TableId};
 
-use super::{Record, StoreError, engine};
+use super::{Record, StoreError, engine, key};
 
 /// A reader of the journal. Costs nothing to clone; never waits for a commit.
 #[derive(Clone, Debug)]
@@ -13,12 +20,32 @@ pub struct History {
     db: sled::Db,
 }
 
+/// One time that a row was touched.
+#[derive(Clone, Debug)]
+pub struct Touch {
+    /// The transaction.
+    pub record: Arc<Record>,
+    /// What the row was.
+    pub before: Option<Row>,
+    /// What it became.
+    pub after: Option<Row>,
+}
+
 impl History {
     pub(super) const fn new(db: sled::Db) -> Self {
         Self { db }
     }
 
-    /// The transaction of a revision; none where there is none.
+    /// The first revision whose transaction is kept. The state that it found is known too: it is the
+    /// oldest that can be asked for.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn oldest(&self) -> Result<Revision, StoreError> {
+        Ok(engine::base(&self.db)?.revision.next())
+    }
+
+    /// The transaction of a revision; none where there is none, or it is forgotten.
     ///
     /// It may be one that is being written this moment. Who must not show that bounds the revision
     /// by the model's.
@@ -29,26 +56,125 @@ impl History {
         Ok(engine::record(&self.db, revision)?.map(|(record, _)| record))
     }
 
-    /// The transactions of a range, oldest first, read one by one as they are asked for.
+    /// The transactions of a range, read one by one as they are asked for; from either end.
     pub fn range(
         &self,
         revisions: RangeInclusive<Revision>,
-    ) -> impl Iterator<Item = Result<Record, StoreError>> {
+    ) -> impl DoubleEndedIterator<Item = Result<Record, StoreError>> {
         let (first, last) = revisions.into_inner();
         let numbers = first.value().max(1)..=last.value();
-        numbers.map_while(|number| self.record(Revision::new(number)).transpose())
+        numbers.filter_map(|number| self.record(Revision::new(number)).transpose())
     }
 
-    /// The tables as they were at `revision`, from those at `now`, which is later.
+    /// The newest revision, `newest` at most, that was committed at this time or before; the one
+    /// before the oldest where all are later. Reads as many records as their number has digits in
+    /// base two.
+    ///
+    /// # Errors
+    /// When a record is damaged or the disk refuses.
+    pub fn at_time(&self, time: u64, newest: Revision) -> Result<Revision, StoreError> {
+        let (mut low, mut high) = (self.oldest()?.value().saturating_sub(1), newest.value());
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            match self.record(Revision::new(middle))? {
+                Some(record) if record.at > time => high = middle - 1,
+                _ => low = middle,
+            }
+        }
+        Ok(Revision::new(low))
+    }
+
+    /// What was changed between two revisions, each row once, in the order of table and row.
     ///
     /// # Errors
     /// When a record between is damaged or the disk refuses.
-    pub fn tables_at(&self, now: (Revision, &Tables), revision: Revision) -> Result<Tables, StoreError> {
-        let mut tables = now.1.clone();
-        for number in (revision.value() + 1..=now.0.value()).rev() {
-            let Some(record) = self.record(Revision::new(number))? else { continue };
-            record.edits.iter().rev().map(Edit::inverse).for_each(|edit| tables.apply(&edit));
+    pub fn between(&self, from: Revision, to: Revision) -> Result<Vec<Edit>, StoreError> {
+        let mut edits = Vec::new();
+        for record in self.range(from.next()..=to) {
+            edits.extend(record?.edits);
         }
-        Ok(tables)
+        Ok(merged(edits))
+    }
+
+    /// The model as it was at `revision`, from one that is later. Costs what was changed since.
+    ///
+    /// # Errors
+    /// When a record between is damaged or the disk refuses.
+    pub fn model_at(&self, now: &Model, revision: Revision) -> Result<Model, StoreError> {
+        let since = self.between(revision, now.revision())?;
+        let back: Vec<Edit> = since.iter().map(Edit::inverse).collect();
+        let mut model = now.clone();
+        model.apply(&back, revision);
+        Ok(model)
+    }
+
+    /// For walking through the histories of single rows.
+    pub const fn walk(&self) -> Walk<'_> {
+        Walk { history: self, known: BTreeMap::new(), edits: 0 }
+    }
+}
+
+/// Walks through the histories of rows: each row's changes form a chain, so that it costs these
+/// changes, however many there are in all. Rows of one object were often touched together, so records
+/// are kept as long as they are few.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    history: &'a History,
+    known: BTreeMap<Revision, Arc<Record>>,
+    /// How many edits they hold.
+    edits: usize,
+}
+
+/// How many edits a walk keeps in memory.
+const KEPT_EDITS: usize = 200_000;
+
+impl Walk<'_> {
+    /// Looks at the times that a row was touched, newest first, from `newest` back to what is
+    /// forgotten, until `look` finds something.
+    ///
+    /// # Errors
+    /// When a record is damaged or the disk refuses.
+    pub fn find<T>(
+        &mut self,
+        table: TableId,
+        row: &RowKey,
+        newest: Revision,
+        mut look: impl FnMut(&Touch) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut next = engine::last_touch(&self.history.db, &key::row(table, row))?;
+        while let Some(revision) = next {
+            let Some(record) = self.record(revision)? else { return Ok(None) };
+            let is_it = |edit: &Edit| edit.table == table && edit.key == *row;
+            let (Some(first), Some(last)) =
+                (record.edits.iter().position(is_it), record.edits.iter().rfind(|edit| is_it(edit)))
+            else {
+                return Ok(None);
+            };
+            let before = record.edits.get(first).and_then(|edit| edit.before.clone());
+            let prior = record.priors.get(first).copied().unwrap_or_default();
+            let touch = Touch { before, after: last.after.clone(), record: Arc::clone(&record) };
+            if revision <= newest
+                && let Some(found) = look(&touch)
+            {
+                return Ok(Some(found));
+            }
+            // A chain only ever leads back.
+            next = (prior > Revision::ZERO && prior < revision).then_some(prior);
+        }
+        Ok(None)
+    }
+
+    fn record(&mut self, revision: Revision) -> Result<Option<Arc<Record>>, StoreError> {
+        if let Some(known) = self.known.get(&revision) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let Some(record) = self.history.record(revision)?.map(Arc::new) else { return Ok(None) };
+        if self.edits > KEPT_EDITS {
+            self.known.clear();
+            self.edits = 0;
+        }
+        self.edits += record.edits.len();
+        self.known.insert(revision, Arc::clone(&record));
+        Ok(Some(record))
     }
 }

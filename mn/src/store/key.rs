@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `m` `format` | the format version, four bytes, readable by every version for ever |
 //! | `m` `head` | [`Head`](super::format::Head): the last revision and what proves it |
+//! | `m` `base` | [`Base`](super::format::Base): where the journal begins; absent while it is whole |
 //! | `r` table `\0` row key `\0` part | a part of a row |
+//! | `x` table `\0` row key `\0` | the revision that removed a row which is not there |
 //! | `j` revision part | a part of a journal record |
 //! | `g` service node | the generation and digest of its slice |
 //! | `c` service node | how far its reports and log lines are stored |
@@ -24,7 +26,9 @@ pub(super) const MAX_VALUE: usize = 4096;
 
 pub(super) const FORMAT: &[u8] = b"mformat";
 pub(super) const HEAD: &[u8] = b"mhead";
+pub(super) const BASE: &[u8] = b"mbase";
 pub(super) const ROWS: &[u8] = b"r";
+pub(super) const GRAVES: &[u8] = b"x";
 pub(super) const JOURNAL: &[u8] = b"j";
 pub(super) const GENERATIONS: &[u8] = b"g";
 pub(super) const CURSORS: &[u8] = b"c";
@@ -37,6 +41,11 @@ pub(super) fn row(table: TableId, key: &RowKey) -> Vec<u8> {
     bytes.extend_from_slice(key.as_str().as_bytes());
     bytes.push(0);
     bytes
+}
+
+/// The key of what is left of the row whose parts begin with `base`.
+pub(super) fn grave(base: &[u8]) -> Vec<u8> {
+    [GRAVES, base.get(ROWS.len()..).unwrap_or_default()].concat()
 }
 
 /// What the keys of all parts of a journal record begin with.

@@ -1,19 +1,19 @@
 //! Opening a store: nothing is believed that is not verified.
 //!
-//! The order matters: the format version, then the head, then the journal (each record whole, each
-//! holding the digest of the one before it, the last one the head's), then what a cut left undone,
-//! then the rows, whose set must have the digest that the head names.
+//! The order matters: the format version, then the head, then the journal from where it begins (each
+//! record whole, each holding the digest of the one before it, the first one the digest that was
+//! kept of what is forgotten, the last one the head's), then what a cut left undone, then the rows, whose set must have the digest that the head names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::id::{Digest, Revision, SnName};
+use common::id::{Revision, SnName};
 use common::slice::Sum;
-use mn_core::table::{Row, RowKey, TableId, Tables};
+use mn_core::table::{RowKey, TableId, Tables};
 
 use super::commit::{Overlay, lay_over};
 use super::engine::{self, Engine, Writes};
-use super::format::{self, Body, Damage, FORMAT, Head, WrittenRow};
+use super::format::{self, Base, Body, Damage, FORMAT, Head, WrittenRow};
 use super::{Loaded, Store, StoreError, key};
 
 pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
@@ -24,8 +24,10 @@ pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
     check_format(&engine)?;
     let head = read_head(&engine)?;
     drop_unnamed_records(&engine, &head)?;
-    let unfinished = verify_journal(&engine, &head)?;
-    let mut store = Store { engine, head, rows: Sum::default(), broken: false };
+    let base = engine::base(&engine.reader())?;
+    let unfinished = verify_journal(&engine, &base, &head)?;
+    let unswept = has_forgotten(&engine, &base)?;
+    let mut store = Store { engine, head, base, unswept, rows: Sum::default(), broken: false };
     if store.head.applied < store.head.revision {
         store.carry_out(&unfinished)?;
     }
@@ -73,12 +75,18 @@ fn drop_unnamed_records(engine: &Engine, head: &Head) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Checks every record of the journal; returns the rows of those that are not yet applied.
-fn verify_journal(engine: &Engine, head: &Head) -> Result<Overlay, StoreError> {
+/// Whether a sweep was cut short.
+fn has_forgotten(engine: &Engine, base: &Base) -> Result<bool, StoreError> {
+    let mut first = engine.reader().range(key::record(Revision::ZERO)..key::record(base.revision.next()));
+    let first = first.next().transpose();
+    Ok(first.map_err(|source| StoreError::Sled { doing: "read the journal", source })?.is_some())
+}
+
+/// Checks every record of the journal that is kept; returns the rows of those that are not yet applied.
+fn verify_journal(engine: &Engine, base: &Base, head: &Head) -> Result<Overlay, StoreError> {
     let db = engine.reader();
     let mut overlay = Overlay::new();
-    let mut chain = Digest::from_bytes([0; 32]);
-    let mut revision = Revision::ZERO;
+    let Base { mut revision, mut chain } = *base;
     while revision < head.revision {
         revision = revision.next();
         let damaged = |damage| StoreError::DamagedRecord { revision, damage };
@@ -88,7 +96,7 @@ fn verify_journal(engine: &Engine, head: &Head) -> Result<Overlay, StoreError> {
         }
         chain = digest;
         if revision > head.applied {
-            lay_over(&mut overlay, &record.edits);
+            lay_over(&mut overlay, &record.edits, revision);
         }
     }
     if chain != head.chain {
@@ -131,7 +139,7 @@ impl Store {
         let (table, row) = key::table_and_row(base).ok_or_else(|| damaged(Damage::Unreadable))?;
         let table = TableId::named(table).map_err(|_| damaged(Damage::Unreadable))?;
         self.rows.add(&format::member(base, &content));
-        tables.load(table, RowKey::one(row), Row::from(written));
+        tables.load(table, RowKey::one(row), written.into_row());
         Ok(())
     }
 }

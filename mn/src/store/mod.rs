@@ -9,6 +9,7 @@
 //! | [`load`] | opening: everything is verified, a commit that was cut short is finished |
 //! | [`commit`] | writing a group of transactions |
 //! | [`history`] | reading the journal, beside the writer |
+//! | [`prune`] | forgetting the start of the journal |
 //! | [`book`] | the one writer task, and the snapshots that everyone reads |
 //!
 //! **Invariants**
@@ -28,6 +29,7 @@ mod format;
 mod history;
 mod key;
 mod load;
+mod prune;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -38,15 +40,19 @@ use common::slice::Sum;
 use mn_core::table::{Edit, RowKey, TableId, Tables};
 
 use self::engine::{Engine, Writes};
+use self::format::{Base, FORMAT, Head};
 pub use self::format::{Cursor, Damage, Issued, Record};
-use self::format::{FORMAT, Head};
-pub use self::history::History;
+pub use self::history::{History, Touch, Walk};
 
 /// The store of a management node. One owner: the writer.
 #[derive(Debug)]
 pub struct Store {
     engine: Engine,
     head: Head,
+    /// Where the journal begins.
+    base: Base,
+    /// Something that is forgotten is still to be taken out.
+    unswept: bool,
     /// The set of all rows, whose digest is in the head.
     rows: Sum,
     /// A write has failed: what is on the disk is not known.
@@ -196,7 +202,9 @@ impl Store {
             chain: Digest::from_bytes([0; 32]),
             rows: Sum::default().digest(),
         };
-        let mut store = Self { engine: Engine::open(&made)?, head, rows: Sum::default(), broken: false };
+        let engine = Engine::open(&made)?;
+        let mut store =
+            Self { engine, head, base: Base::WHOLE, unswept: false, rows: Sum::default(), broken: false };
         let mut writes = Writes::default();
         writes.put(key::FORMAT, &FORMAT.to_be_bytes());
         writes.put_sealed(key::HEAD, &store.head);

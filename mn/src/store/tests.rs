@@ -1,3 +1,4 @@
+use mn_core::model::Model;
 use mn_core::table::{Row, RowKey, TableId};
 use proptest::prelude::*;
 
@@ -56,10 +57,126 @@ fn what_was_committed_is_there_after_opening() {
         .map(|record| (record.revision.value(), record.edits.len()))
         .collect();
     assert_eq!(notes, [(2, 1), (3, 2), (4, 0), (5, 1)]);
-    let then = history.tables_at((loaded.revision, &loaded.tables), Revision::new(3)).unwrap();
-    assert_eq!(value(&then, "master").as_deref(), Some("10.0.0.1"));
-    let first = history.tables_at((loaded.revision, &loaded.tables), Revision::new(1)).unwrap();
-    assert_eq!(value(&first, "domain").as_deref(), Some("cluster.local"));
+    let now = Model::new(loaded.tables, loaded.revision);
+    let then = history.model_at(&now, Revision::new(3)).unwrap();
+    assert_eq!((then.site("master"), then.revision()), (Some("10.0.0.1"), Revision::new(3)));
+    let first = history.model_at(&now, Revision::new(1)).unwrap();
+    assert_eq!(first.site("domain"), Some("cluster.local"));
+    let whole: Vec<_> = history.between(Revision::new(1), Revision::new(5)).unwrap();
+    assert_eq!(whole.len(), 1, "what came and went is no difference: {whole:?}");
+}
+
+/// The revisions that touched a row, newest first.
+fn touched(store: &Store, key: &str, newest: u64) -> Vec<u64> {
+    let mut found = Vec::new();
+    let site = TableId::named("site").unwrap();
+    let history = store.history();
+    let mut walk = history.walk();
+    let seen = walk.find(site, &RowKey::one(key), Revision::new(newest), |touch| {
+        found.push(touch.record.revision.value());
+        None::<()>
+    });
+    seen.unwrap();
+    found
+}
+
+#[test]
+fn each_row_knows_who_touched_it_also_after_it_was_removed() {
+    let (_folder, dir) = made();
+    let (mut store, _) = Store::open(&dir).unwrap();
+    store
+        .commit(&[commit(vec![edit(None, "a", Some("1"))]), commit(vec![edit(None, "b", Some("1"))])])
+        .unwrap();
+    // Twice in one group, removed, and made again in another.
+    let again = [
+        commit(vec![edit(Some("1"), "a", Some("2"))]),
+        commit(vec![edit(Some("2"), "a", None), edit(Some("1"), "b", Some("2"))]),
+    ];
+    store.commit(&again).unwrap();
+    assert_eq!(touched(&store, "a", 9), [5, 4, 2], "it is gone");
+    store.commit(&[commit(vec![edit(None, "a", Some("3"))])]).unwrap();
+    store.commit(&[many(5_000, 100)]).unwrap();
+    store.commit(&[commit(vec![edit(None, "k000007", Some("x"))])]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(touched(&store, "a", 9), [6, 5, 4, 2]);
+        assert_eq!(touched(&store, "a", 5), [5, 4, 2], "as seen from an older state");
+        assert_eq!(touched(&store, "b", 9), [5, 3]);
+        assert_eq!(touched(&store, "k000007", 9), [8, 7]);
+        assert_eq!(touched(&store, "nosuch", 9), [0; 0]);
+        store.close(&dir).unwrap();
+        store = Store::open(&dir).unwrap().0;
+    }
+}
+
+#[test]
+fn a_time_is_found_by_halving() {
+    let (_folder, dir) = made();
+    let (mut store, _) = Store::open(&dir).unwrap();
+    let at = |at| Commit { at, ..commit(Vec::new()) };
+    store.commit(&[10, 20, 20, 30].map(at)).unwrap();
+    let history = store.history();
+    let found = |time| history.at_time(time, store.revision()).unwrap().value();
+    assert_eq!([0, 1, 9, 10, 19, 20, 29, 30, 99].map(found), [0, 1, 1, 2, 2, 4, 4, 5, 5]);
+}
+
+/// Takes out all that is forgotten.
+fn swept(store: &mut Store) {
+    while store.is_unswept() {
+        store.sweep().unwrap();
+    }
+}
+
+#[test]
+fn what_is_forgotten_is_gone_and_the_rest_is_verified_as_before() {
+    let site = TableId::named("site").unwrap();
+    let (_folder, dir) = made();
+    let (mut store, _) = Store::open(&dir).unwrap();
+    let changes: Vec<Commit> = (0..3_000)
+        .map(|n| (format!("k{}", n % 7), format!("{n}"), n % 50 > 0))
+        .map(|(key, after, stays)| commit(vec![edit(None, &key, stays.then_some(&after))]))
+        .collect();
+    changes.chunks(100).for_each(|group| drop(store.commit(group).unwrap()));
+    let newest = store.revision();
+    assert_eq!(store.forget(Revision::new(2_990)).unwrap(), 2_990);
+    assert_eq!(store.forget(Revision::new(2_000)).unwrap(), 0);
+    // Once with nothing taken out yet, once with a part, once with all.
+    for step in 0..3 {
+        let history = store.history();
+        assert_eq!(history.oldest().unwrap(), Revision::new(2_991));
+        assert_eq!(history.range(history.oldest().unwrap()..=newest).count(), 11);
+        assert_eq!(history.at_time(0, newest).unwrap(), Revision::new(2_990));
+        assert!(touched(&store, "k3", 9_999).iter().all(|revision| *revision > 2_990 || step < 2));
+        drop(history);
+        store.close(&dir).unwrap();
+        store = Store::open(&dir).unwrap().0;
+        assert_eq!(store.is_unswept(), step < 2);
+        if step == 0 {
+            store.sweep().unwrap();
+        } else {
+            swept(&mut store);
+        }
+    }
+    let records = store.engine.reader().scan_prefix(key::JOURNAL).count();
+    assert_eq!(records, 11);
+    assert_eq!(store.history().record(Revision::new(2_990)).unwrap(), None);
+    // The newest always stays, and what comes goes on from it.
+    assert_eq!(store.forget(Revision::new(99_999)).unwrap(), 10);
+    swept(&mut store);
+    store.commit(&[commit(vec![edit(None, "new", Some("1"))])]).unwrap();
+    store.close(&dir).unwrap();
+    let (store, loaded) = Store::open(&dir).unwrap();
+    assert_eq!((store.oldest(), loaded.revision), (newest, newest.next()));
+    assert_eq!(loaded.tables.row(site, "new").and_then(|row| row.cell("value")), Some("1"));
+}
+
+#[test]
+fn a_start_of_the_journal_that_is_not_what_was_kept_is_damage() {
+    let error = spoiled(|_, writes| {
+        writes.put_sealed(key::BASE, &Base { revision: Revision::new(1), chain: Digest::of(b"other") });
+    });
+    assert!(matches!(error, StoreError::DamagedRecord { damage: Damage::Misplaced, .. }), "{error}");
+    let error = spoiled(|_, writes| writes.put(key::BASE, b"x"));
+    assert!(matches!(error, StoreError::DamagedHead(_)), "{error}");
 }
 
 #[test]
@@ -195,6 +312,7 @@ fn a_large_group_that_is_cut_anywhere_is_there_or_not() {
             words: Vec::new(),
             note: String::new(),
             edits: big.edits.clone(),
+            priors: Vec::new(),
             previous: store.head.chain,
         };
         let sealed = format::seal(&format::WrittenRecord::from(&record));

@@ -146,7 +146,7 @@ impl Draft {
 }
 
 /// One edit for each row: the first `before` with the last `after`.
-pub(crate) fn merged(log: Vec<Edit>) -> Vec<Edit> {
+pub fn merged(log: Vec<Edit>) -> Vec<Edit> {
     let mut rows: BTreeMap<(TableId, RowKey), Edit> = BTreeMap::new();
     for edit in log {
         match rows.entry((edit.table, edit.key.clone())) {

@@ -27,7 +27,7 @@ pub use self::command::{
     Updatenode,
 };
 pub use self::diff::{Difference, differences};
-pub use self::draft::{Change, Draft, Savepoint};
+pub use self::draft::{Change, Draft, Savepoint, merged};
 pub use self::outcome::{Context, Line, Outcome, Talk, error, warning};
 pub use self::range::Chosen;
 
