@@ -40,7 +40,11 @@ impl Daemon {
         let place = dir.to_owned();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            let config = Config { listen: "127.0.0.1:0".parse().unwrap(), wait: Duration::from_secs(5) };
+            let config = Config {
+                listen: "127.0.0.1:0".parse().unwrap(),
+                wait: Duration::from_secs(5),
+                ..Config::default()
+            };
             let ready = move |address| ready.send(address).unwrap();
             let stop = async move { drop(stopped.await) };
             runtime.block_on(daemon::run(&place, &config, stop, ready)).unwrap();

@@ -14,6 +14,7 @@ mod install;
 mod intake;
 mod lsdef;
 mod lsslice;
+mod makehosts;
 mod manage;
 mod mkdef;
 mod nodels;
@@ -59,6 +60,7 @@ pub(crate) static APPLETS: &[Applet] = &[
     chdef::APPLET,
     lsdef::APPLET,
     lsslice::APPLET,
+    makehosts::APPLET,
     mkdef::APPLET,
     nodels::APPLET,
     nodeset::APPLET,

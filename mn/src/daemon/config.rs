@@ -2,7 +2,7 @@
 //! needed, and a flag goes before the file.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::wire::MN_PORT;
@@ -14,6 +14,9 @@ const WAIT: Duration = Duration::from_secs(5);
 /// The longest that it may be told to wait.
 const MOST_WAIT: u64 = 3600;
 
+/// The hosts file of every unix.
+const HOSTS_FILE: &str = "/etc/hosts";
+
 /// The checked configuration that the program uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -21,11 +24,17 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How long a command waits until every affected service node has applied it.
     pub wait: Duration,
+    /// The hosts file that `makehosts` keeps. Several clusters on one machine have one each.
+    pub hosts_file: PathBuf,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, MN_PORT)), wait: WAIT }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, MN_PORT)),
+            wait: WAIT,
+            hosts_file: PathBuf::from(HOSTS_FILE),
+        }
     }
 }
 
@@ -35,6 +44,7 @@ impl Default for Config {
 struct FileConfig {
     listen: Option<String>,
     wait_seconds: Option<u64>,
+    hosts_file: Option<PathBuf>,
 }
 
 /// Why a configuration is refused.
@@ -115,6 +125,14 @@ impl TryFrom<FileConfig> for Config {
             Some(seconds) => config.wait = Duration::from_secs(seconds),
             None => {}
         }
+        match file.hosts_file {
+            Some(path) if path.is_relative() => {
+                mistakes
+                    .push(format!("hosts_file: {:?} is relative; write it from the root", path.display()));
+            }
+            Some(path) => config.hosts_file = path,
+            None => {}
+        }
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }
 }
@@ -126,8 +144,11 @@ mod tests {
     #[test]
     fn all_mistakes_are_named_at_once() {
         let error =
-            Config::parse("mn.toml", "listen = \"here\"\nwait_seconds = 9999").unwrap_err().to_string();
+            Config::parse("mn.toml", "listen = \"here\"\nwait_seconds = 9999\nhosts_file = \"hosts\"")
+                .unwrap_err()
+                .to_string();
         assert!(error.contains("listen: \"here\"") && error.contains("wait_seconds: 9999"), "{error}");
+        assert!(error.contains("hosts_file: \"hosts\" is relative"), "{error}");
     }
 
     #[test]

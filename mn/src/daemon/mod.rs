@@ -29,12 +29,12 @@ use runtime::link::LinkError;
 use runtime::link::authority::{Authority, AuthorityError};
 use runtime::link::endpoint::Listener;
 use runtime::supervise::{SuperviseError, Supervisor};
-use tracing::info;
+use tracing::{info, warn};
 
 pub use self::config::{Config, ConfigError};
 pub use self::init::{InitError, InitOptions, Made, init};
-use crate::operate::Site;
 use crate::operate::snmove::{self, Mover};
+use crate::operate::{Site, makehosts};
 use crate::push::{self, Doors, Hub, Reports};
 use crate::store::{StoreError, book};
 use crate::{content, logs, serve, token};
@@ -193,7 +193,14 @@ pub async fn run(
         wait: config.wait,
         fingerprint: authority.fingerprint(),
         listening: address,
+        dir: dir.to_owned(),
+        hosts_file: config.hosts_file.clone(),
     };
+    match makehosts::finish_interrupted(dir) {
+        Ok(true) => warn!("the hosts file was half written; it is whole again"),
+        Ok(false) => {}
+        Err(error) => warn!(%error, "the hosts file is half written; makehosts writes it again"),
+    }
     let reports = Reports::new(numbers.cursors);
     let doors = Doors { book: book.clone(), delivery, logs, content, reports, authority };
 

@@ -5,6 +5,7 @@
 //! step holds anything across a wait: each plans anew on the newest model, so that a command that is
 //! cut off leaves a state from which it can be repeated.
 
+pub(crate) mod makehosts;
 pub mod snmove;
 mod speaker;
 mod sync;
@@ -12,6 +13,7 @@ mod token;
 mod updatenode;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,10 @@ pub struct Site {
     pub fingerprint: [u8; 32],
     /// Where the QUIC port is.
     pub listening: SocketAddr,
+    /// The daemon's folder.
+    pub dir: PathBuf,
+    /// The hosts file that `makehosts` keeps.
+    pub hosts_file: PathBuf,
 }
 
 /// What a command of several steps stands on.
@@ -144,6 +150,7 @@ pub(crate) fn refused(refusals: &[Refusal]) -> String {
 /// Carries out an operation; gives the exit status.
 pub(crate) async fn run(ground: &Ground, operation: Operation) -> u8 {
     match operation {
+        Operation::Makehosts(args) => makehosts::run(ground, args).await,
         Operation::TokenCreate(args) => token::run(ground, args).await,
         Operation::Updatenode(args) => updatenode::run(ground, args).await,
         Operation::Snmove(args) => snmove::run(ground, args).await,

@@ -3,8 +3,11 @@
 //! These types travel from the command to the daemon as `postcard` inside [`Sent`], which is
 //! versioned: variants and fields are only appended, and a daemon reads the version before its own.
 
+mod make;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::make::Makehosts;
 use crate::query::Query;
 
 /// A command on its way to the daemon.
@@ -50,6 +53,8 @@ pub enum Command {
 /// A command of several steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
+    /// Keeps the management node's hosts file.
+    Makehosts(Makehosts),
     /// Moves nodes to another service node.
     Snmove(Snmove),
     /// Runs scripts on nodes and brings files to them.

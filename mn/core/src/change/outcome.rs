@@ -80,6 +80,13 @@ impl<'a> Talk<'a> {
         self.status = 1;
     }
 
+    /// A whole command refused, in the shape of `common::report` within xCAT's frame: the exit
+    /// status becomes 1.
+    pub fn refuse(&mut self, refusal: &Refusal) {
+        self.lines.push(Line::Err(refusal.render("Error")));
+        self.status = 1;
+    }
+
     /// An advice that follows an error: text alone, on standard error.
     pub fn hint(&mut self, text: impl Into<String>) {
         self.lines.push(Line::Err(text.into()));

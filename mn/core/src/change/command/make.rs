@@ -1,0 +1,31 @@
+//! The arguments of the commands that bring the rest of the cluster in line: `makehosts`,
+//! `makenetworks`, `makedns`, `makedhcp`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Mode, Range};
+
+/// The arguments of `makehosts`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Makehosts {
+    /// How to make the change; only `dry_run` means something here.
+    pub mode: Mode,
+    /// Which nodes; none means all that have an address.
+    pub nodes: Option<Range>,
+    /// `--file`: the file to keep in the place of the configured one; absolute.
+    pub file: Option<String>,
+    /// `-n`: begin with an empty file.
+    pub fresh: bool,
+    /// `-d`: take the nodes' lines out.
+    pub delete: bool,
+    /// `-l`: the name with the domain goes first.
+    pub long_first: bool,
+    /// `-o`: other names go first.
+    pub others_first: bool,
+    /// `-a`: other names are written with the domain too.
+    pub add_domain: bool,
+    /// `-m`: IPv6 link-local addresses, made of the hardware addresses, instead.
+    pub link_local: bool,
+    /// `-V`.
+    pub verbose: bool,
+}
