@@ -83,6 +83,10 @@ impl<'a> Facts<'a> {
 
     fn of_operation(operation: &'a Operation) -> Self {
         match operation {
+            // Who says which file root writes could write the policy's too.
+            Operation::Makehosts(args) => {
+                Self { governs: args.file.is_some(), ..Self::nodes_or_all("makehosts", args.nodes.as_ref()) }
+            }
             Operation::Snmove(args) => match (&args.nodes, &args.source) {
                 (Some(nodes), _) => Self::nodes("snmove", nodes),
                 (None, Some(source)) => Self { objects: Objects::OwnedBy(source), ..Self::plain("snmove") },
