@@ -2,7 +2,11 @@
 //!
 //! Blocks: a command does one thing and ends. The frames are those of `common::wire::frame`.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -40,8 +44,8 @@ pub enum ClientError {
 /// When the daemon cannot be reached or stops answering.
 pub fn call(dir: &Path, request: Request, mut on_reply: impl FnMut(Reply)) -> Result<u8, ClientError> {
     let path = dir.join(SOCKET);
-    let mut stream =
-        UnixStream::connect(&path).map_err(|source| ClientError::Unreachable { path, source })?;
+    let connected = Short::of(&path).and_then(|short| UnixStream::connect(short.path()));
+    let mut stream = connected.map_err(|source| ClientError::Unreachable { path, source })?;
     // A daemon that refuses this user answers without reading; its answer counts, not this error.
     let sent = frames(request)?.iter().try_for_each(|bytes| stream.write_all(bytes));
     loop {
@@ -55,6 +59,41 @@ pub fn call(dir: &Path, request: Request, mut on_reply: impl FnMut(Reply)) -> Re
             Reply::Done { status } => return Ok(status),
             reply => on_reply(reply),
         }
+    }
+}
+
+/// The longest path that a unix socket's address holds (unix(7)), its final NUL not counted.
+const LONGEST_PATH: usize = 107;
+
+/// A path to a socket that fits into an address: of one that is too long, by way of its open folder.
+#[derive(Debug)]
+pub(crate) struct Short {
+    path: PathBuf,
+    _folder: Option<File>,
+}
+
+impl Short {
+    /// The short path of the same file.
+    ///
+    /// # Errors
+    /// When it is too long and its folder cannot be opened.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        if path.as_os_str().as_bytes().len() <= LONGEST_PATH {
+            return Ok(Self { path: path.to_owned(), _folder: None });
+        }
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        // O_PATH: the folder need not be readable to go through it.
+        let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY;
+        let folder = OpenOptions::new().read(true).custom_flags(flags.bits()).open(folder)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name);
+        Ok(Self { path, _folder: Some(folder) })
+    }
+
+    /// The path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -74,6 +113,18 @@ mod tests {
     use super::*;
     use common::wire::PROTOCOL;
     use common::wire::operator::View;
+
+    #[test]
+    fn a_folder_of_any_depth_can_have_a_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("d".repeat(120));
+        std::fs::create_dir(&deep).unwrap();
+        let path = deep.join(SOCKET);
+        let listener = std::os::unix::net::UnixListener::bind(Short::of(&path).unwrap().path()).unwrap();
+        assert!(path.exists());
+        UnixStream::connect(Short::of(&path).unwrap().path()).unwrap();
+        listener.accept().unwrap();
+    }
 
     #[test]
     fn a_long_command_goes_in_parts_and_is_whole_again() {

@@ -13,22 +13,33 @@ use super::Usage;
 /// each is about 60 MiB.
 const MAX_INPUT: u64 = 256 << 20;
 
+/// What stands in the place of everything that a command reads, where its words are read again by
+/// the daemon; no word that was typed may hold it.
+pub(super) const REPLAYED: &str = "\u{1}replayed\u{1}";
+
 /// Standard input, and where relative paths start.
 pub(super) struct Intake {
     stdin: Box<dyn Read>,
     folder: PathBuf,
+    /// Whether nothing is read at all.
+    is_replay: bool,
 }
 
 impl Intake {
     /// The process's own.
     pub(super) fn new() -> Self {
-        Self { stdin: Box::new(io::stdin()), folder: PathBuf::new() }
+        Self { stdin: Box::new(io::stdin()), folder: PathBuf::new(), is_replay: false }
+    }
+
+    /// One that reads nothing and gives [`REPLAYED`].
+    pub(super) fn replay() -> Self {
+        Self { stdin: Box::new(REPLAYED.as_bytes()), folder: PathBuf::new(), is_replay: true }
     }
 
     /// With this standard input and folder.
     #[cfg(test)]
     pub(super) fn with(stdin: &'static str, folder: PathBuf) -> Self {
-        Self { stdin: Box::new(stdin.as_bytes()), folder }
+        Self { stdin: Box::new(stdin.as_bytes()), folder, is_replay: false }
     }
 
     /// The whole of standard input.
@@ -48,6 +59,10 @@ impl Intake {
     pub(super) fn range(&self, text: &str) -> Result<Range, Usage> {
         let mut range = Range::new(text);
         for name in file_names(text) {
+            if self.is_replay {
+                range.files.push((name.to_owned(), REPLAYED.to_owned()));
+                continue;
+            }
             let content = std::fs::File::open(self.folder.join(name))
                 .and_then(|mut file| read(&mut file))
                 .map_err(|error| Usage::alone(format!("cannot read the noderange file {name}: {error}")))?;

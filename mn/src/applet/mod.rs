@@ -20,6 +20,7 @@ mod mkdef;
 mod nodels;
 mod nodeset;
 mod print;
+mod replay;
 mod rmdef;
 mod snmove;
 mod tabdump;
@@ -36,6 +37,7 @@ use common::wire::operator::Request;
 use mn_core::change::{Asked, Mode, Sent};
 
 use self::intake::Intake;
+pub(crate) use self::replay::{means, program};
 
 /// Where everything is kept when nobody says otherwise.
 pub const DEFAULT_DIR: &str = "/var/lib/drover/mn";

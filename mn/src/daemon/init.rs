@@ -111,7 +111,8 @@ pub fn init(dir: &Path, options: &InitOptions) -> Result<Made, InitError> {
     if store.exists() {
         return Err(InitError::Exists(dir.to_owned()));
     }
-    runtime::disk::create_dir(dir, 0o700).map_err(disk("make the folder"))?;
+    // Others may pass through to the socket and to nothing else: what is in it has modes of its own.
+    runtime::disk::create_dir(dir, 0o711).map_err(disk("make the folder"))?;
     let _lock = DirLock::take(dir)?;
     if store.exists() {
         return Err(InitError::Exists(dir.to_owned()));

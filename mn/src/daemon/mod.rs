@@ -36,6 +36,7 @@ pub use self::init::{InitError, InitOptions, Made, init};
 use crate::operate::snmove::{self, Mover};
 use crate::operate::{Site, makehosts};
 use crate::push::{self, Doors, Hub, Reports};
+use crate::serve::Desk;
 use crate::store::{StoreError, book};
 use crate::{content, logs, serve, token};
 
@@ -201,6 +202,7 @@ pub async fn run(
         Ok(false) => {}
         Err(error) => warn!(%error, "the hosts file is half written; makehosts writes it again"),
     }
+    let desk = Desk::new(site.clone());
     let reports = Reports::new(numbers.cursors);
     let doors = Doors { book: book.clone(), delivery, logs, content, reports, authority };
 
@@ -213,7 +215,7 @@ pub async fn run(
     parts.spawn("listener", push::listen(listener, doors, token.child_token()));
     let mover = Mover { book: book.clone(), delivery: site.delivery.clone() };
     parts.spawn("moves", snmove::resume(mover, token.child_token()));
-    parts.spawn("commands", serve::serve(socket, site, token.child_token()));
+    parts.spawn("commands", serve::serve(socket, desk, token.child_token()));
     info!(%address, socket = %dir.join(crate::client::SOCKET).display(), revision = %book.read().revision(), "management node ready");
     ready(address);
     let ended = parts.run(stop).await;

@@ -1,10 +1,12 @@
 //! The line to whoever asked: bounded, so that a slow terminal slows its command and nobody else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::wire::operator::{Reply, View};
 use mn_core::change::Line;
-use runtime::link::stream::FrameWriter;
+use runtime::link::LinkError;
+use runtime::link::stream::{FrameSender, FrameWriter};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Mutex;
 
@@ -15,6 +17,39 @@ use crate::render::Renderer;
 #[error("whoever asked has gone")]
 pub struct Gone;
 
+/// What an answer goes by.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// The unix socket.
+    Local(FrameWriter<OwnedWriteHalf>),
+    /// A stream of an operator's link.
+    #[allow(dead_code, reason = "the remote side lands next")]
+    Remote(FrameSender),
+}
+
+/// How long a far end may take to have the last of an answer.
+const DELIVERY_LIMIT: Duration = Duration::from_secs(10);
+
+impl Way {
+    async fn send(&mut self, reply: &Reply) -> Result<(), LinkError> {
+        match self {
+            Self::Local(writer) => writer.send(reply).await,
+            Self::Remote(writer) => writer.send(reply).await,
+        }
+    }
+
+    async fn end(&mut self) -> Result<(), LinkError> {
+        match self {
+            Self::Local(writer) => writer.shutdown().await,
+            Self::Remote(writer) => {
+                writer.finish();
+                let delivered = tokio::time::timeout(DELIVERY_LIMIT, writer.delivered()).await;
+                delivered.map_err(|_| LinkError::Silence)
+            }
+        }
+    }
+}
+
 /// Where a command's answer goes. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Replies {
@@ -23,14 +58,14 @@ pub struct Replies {
 
 #[derive(Debug)]
 struct Writing {
-    writer: FrameWriter<OwnedWriteHalf>,
+    way: Way,
     renderer: Renderer,
     view: View,
 }
 
 impl Replies {
-    pub(super) fn new(writer: FrameWriter<OwnedWriteHalf>, view: View) -> Self {
-        let writing = Writing { writer, renderer: Renderer::new(view), view };
+    pub(super) fn new(way: Way, view: View) -> Self {
+        let writing = Writing { way, renderer: Renderer::new(view), view };
         Self { line: Arc::new(Mutex::new(writing)) }
     }
 
@@ -80,14 +115,14 @@ impl Replies {
         let fresh = Renderer::new(writing.view);
         let replies = std::mem::replace(&mut writing.renderer, fresh).finish(status);
         writing.send(replies).await?;
-        writing.writer.shutdown().await.map_err(|_| Gone)
+        writing.way.end().await.map_err(|_| Gone)
     }
 }
 
 impl Writing {
     async fn send(&mut self, replies: Vec<Reply>) -> Result<(), Gone> {
         for reply in replies {
-            self.writer.send(&reply).await.map_err(|_| Gone)?;
+            self.way.send(&reply).await.map_err(|_| Gone)?;
         }
         Ok(())
     }

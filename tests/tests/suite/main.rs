@@ -6,6 +6,7 @@ mod agents;
 mod cli;
 mod durability;
 mod harness;
+mod policy;
 mod rehearsal;
 mod scenarios;
 mod security;

@@ -118,7 +118,9 @@ impl Authority {
         };
         let fail = |source| AuthorityError::Write { path: path.clone(), source };
         let bytes = postcard::to_stdvec(&stored).map_err(|error| fail(io::Error::other(error)))?;
-        disk::create_dir(dir, 0o700).map_err(fail)?;
+        if !dir.exists() {
+            disk::create_dir(dir, 0o700).map_err(fail)?;
+        }
         disk::write_durably(&path, &bytes, 0o600).map_err(fail)?;
         Self::from_stored(stored).ok_or(AuthorityError::Unreadable { path })
     }
