@@ -17,13 +17,17 @@ mod lsslice;
 mod makehosts;
 mod manage;
 mod mkdef;
+mod nodech;
 mod nodels;
+mod noderange;
+mod noderm;
 mod nodeset;
 mod print;
 mod replay;
 mod rmdef;
 mod snmove;
 mod tabdump;
+mod tabgrep;
 mod updatenode;
 
 use std::ffi::OsString;
@@ -60,15 +64,22 @@ pub(crate) struct Applet {
 /// All commands, in the order of their names.
 pub(crate) static APPLETS: &[Applet] = &[
     chdef::APPLET,
+    noderange::GENERATE,
     lsdef::APPLET,
     lsslice::APPLET,
     makehosts::APPLET,
     mkdef::APPLET,
+    nodech::ADD,
+    nodech::CHANGE,
+    nodech::GROUP,
     nodels::APPLET,
+    noderange::APPLET,
+    noderm::APPLET,
     nodeset::APPLET,
     rmdef::APPLET,
     snmove::APPLET,
     tabdump::APPLET,
+    tabgrep::APPLET,
     updatenode::APPLET,
 ];
 
@@ -162,6 +173,15 @@ impl Applet {
         format!("{}\n", (self.command)().render_help())
     }
 
+    /// The definition commands name themselves, as xCAT's do.
+    fn version(&self) -> String {
+        let name = match self.name {
+            "chdef" | "lsdef" | "mkdef" | "rmdef" => format!("{} - ", self.name),
+            _ => String::new(),
+        };
+        format!("{name}Version {} (Drover)\n", env!("CARGO_PKG_VERSION"))
+    }
+
     fn explain(&self, error: &clap::Error) -> u8 {
         match error.kind() {
             ErrorKind::DisplayHelp => {
@@ -169,7 +189,7 @@ impl Applet {
                 0
             }
             ErrorKind::DisplayVersion => {
-                print::out(&format!("{} - Version {}\n", self.name, env!("CARGO_PKG_VERSION")));
+                print::out(&self.version());
                 0
             }
             _ => {

@@ -84,6 +84,11 @@ fn wrong_usage_is_said_in_xcats_words() {
         ("snmove n1 n2 -d sn2", "one noderange only"),
         ("snmove n1 -i -P all", "cannot be used with"),
         ("updatenode", "say which nodes"),
+        ("nodech n1", "say what is to be done with n1"),
+        ("nodeadd", "say which"),
+        ("noderm n1 n2", "in one noderange"),
+        ("noderange n1 n2", "one noderange"),
+        ("tabgrep", "say which node"),
     ] {
         let error = parse(line, "").unwrap_err();
         assert!(error.contains(said), "{line}: {error}");

@@ -4,10 +4,12 @@
 //! versioned: variants and fields are only appended, and a daemon reads the version before its own.
 
 mod make;
+mod nodes;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::make::Makehosts;
+pub use self::nodes::{Nodech, Noderm};
 use crate::query::Query;
 
 /// A command on its way to the daemon.
@@ -48,6 +50,14 @@ pub enum Command {
     Rmdef(Rmdef),
     /// Says what the next boot of nodes gets.
     Nodeset(Nodeset),
+    /// Adds nodes, by the columns of tables.
+    Nodeadd(Nodech),
+    /// Changes columns of nodes.
+    Nodech(Nodech),
+    /// Changes columns of groups, and unsets them for their members.
+    Nodegrpch(Nodech),
+    /// Removes nodes.
+    Noderm(Noderm),
 }
 
 /// A command of several steps.

@@ -11,6 +11,7 @@ pub(crate) mod define;
 mod delete;
 mod diff;
 mod draft;
+mod nodes;
 pub mod nodeset;
 mod outcome;
 pub mod ownership;
@@ -23,8 +24,8 @@ mod verify;
 pub(crate) mod write;
 
 pub use self::command::{
-    Asked, Command, Define, ListEdit, Makehosts, Mode, Nodeset, Operation, Range, Rmdef, Sent, Snmove,
-    TokenCreate, Updatenode,
+    Asked, Command, Define, ListEdit, Makehosts, Mode, Nodech, Noderm, Nodeset, Operation, Range, Rmdef,
+    Sent, Snmove, TokenCreate, Updatenode,
 };
 pub use self::diff::{Difference, differences};
 pub use self::draft::{Change, Draft, Savepoint, merged};
@@ -39,6 +40,10 @@ pub fn plan(model: &Model, command: &Command, context: &Context) -> Outcome {
         Command::Mkdef(args) => define::plan(model, define::Verb::Make, args, context),
         Command::Chdef(args) => define::plan(model, define::Verb::Change, args, context),
         Command::Rmdef(args) => delete::plan(model, args, context),
+        Command::Nodeadd(args) => nodes::add(model, args, context),
+        Command::Nodech(args) => nodes::change(model, args, context),
+        Command::Nodegrpch(args) => nodes::change_groups(model, args, context),
+        Command::Noderm(args) => nodes::remove(model, args, context),
         Command::Nodeset(args) => nodeset::plan(model, args, context),
     }
 }

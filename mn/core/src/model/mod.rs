@@ -16,6 +16,7 @@ pub mod check;
 mod index;
 pub mod mac;
 pub mod network;
+mod record;
 pub mod value;
 
 use std::net::Ipv4Addr;
@@ -27,6 +28,7 @@ use self::address::Address;
 use self::index::Index;
 pub use self::mac::MacEntry;
 pub use self::network::{Gateway, Network, Server};
+pub use self::record::Record;
 pub use self::value::{Origin, Sourced, Value};
 use crate::table::schema::{HOSTS, MAC, NICS, NODEGROUP, NODELIST, SITE};
 use crate::table::{Edit, Tables};

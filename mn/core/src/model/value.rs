@@ -188,7 +188,7 @@ impl Model {
 }
 
 /// A stored value with its template replaced. The names and groups of nodes are never templates.
-fn evaluate<'a>(table: TableId, stored: Value<'a>, node: &str) -> Option<Value<'a>> {
+pub(super) fn evaluate<'a>(table: TableId, stored: Value<'a>, node: &str) -> Option<Value<'a>> {
     if table == crate::table::schema::NODELIST {
         return Some(stored);
     }

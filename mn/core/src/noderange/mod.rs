@@ -23,12 +23,14 @@
 
 mod advice;
 mod expand;
+mod fold;
 mod parse;
 mod select;
 mod shape;
 
 use common::id::NodeName;
 
+pub use self::fold::fold;
 pub use self::select::{Comparison, Selection};
 use crate::model::Model;
 

@@ -34,6 +34,8 @@ pub enum Objects<'a> {
     Everything,
     /// The nodes that a service node owns.
     OwnedBy(&'a str),
+    /// Groups, with commas between, and so their members.
+    Groups(&'a Range),
     /// Definitions.
     Definitions(Definitions<'a>),
 }
@@ -68,6 +70,19 @@ impl<'a> Facts<'a> {
             Command::Mkdef(args) => Self::define("mkdef", args),
             Command::Chdef(args) => Self::define("chdef", args),
             Command::Rmdef(args) => Self::remove(args),
+            // Nodes that are made here do not exist yet, as with a definition.
+            Command::Nodeadd(args) => Self {
+                objects: Objects::Definitions(Definitions {
+                    objects: Some(&args.nodes),
+                    ..Definitions::default()
+                }),
+                ..Self::plain("nodeadd")
+            },
+            Command::Nodech(args) => Self::nodes("nodech", &args.nodes),
+            Command::Nodegrpch(args) => {
+                Self { objects: Objects::Groups(&args.nodes), ..Self::plain("nodegrpch") }
+            }
+            Command::Noderm(args) => Self::nodes("noderm", &args.nodes),
             Command::Nodeset(args) => Self::nodes("nodeset", &args.nodes),
         }
     }
@@ -77,7 +92,11 @@ impl<'a> Facts<'a> {
             Query::Lsdef(args) => Self::show(args),
             Query::Lsslice(_) => Self::plain("lsslice"),
             Query::Nodels(args) => Self::nodes_or_all("nodels", args.nodes.as_ref()),
+            Query::Noderange(args) => {
+                Self::nodes(if args.no_verify { "gennr" } else { "noderange" }, &args.nodes)
+            }
             Query::Tabdump(_) => Self::plain("tabdump"),
+            Query::Tabgrep(args) => Self::nodes("tabgrep", &args.nodes),
         }
     }
 
@@ -171,6 +190,11 @@ impl<'a> Facts<'a> {
                 };
                 let owned = model.nodes().filter(is_owned).map(ToString::to_string).collect();
                 Reach { named: Some(owned), ..Reach::default() }
+            }
+            Objects::Groups(groups) => {
+                let mut reach = Reach::default();
+                reach.add(model, GROUP, groups);
+                reach
             }
             Objects::Definitions(definitions) => definitions.reach(model),
         }

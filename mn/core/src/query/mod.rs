@@ -1,17 +1,22 @@
 //! What a command shows: answers from one snapshot, produced line by line so that the definitions
 //! of 100,000 nodes are never one string.
 
+pub(crate) mod column;
 mod lsdef;
 mod lsslice;
-mod nodels;
+pub(crate) mod nodels;
+mod noderange;
 pub(crate) mod object;
 pub(crate) mod range;
 pub(crate) mod select;
 mod tabdump;
+mod tabgrep;
 
 use common::id::{Generation, Revision, SnName};
 use serde::{Deserialize, Serialize};
 
+pub use self::noderange::{Form, Noderange};
+pub use self::tabgrep::Tabgrep;
 use crate::change::{Context, Line, Range};
 use crate::model::Model;
 
@@ -26,6 +31,10 @@ pub enum Query {
     Tabdump(Tabdump),
     /// What service nodes hold. Answered by the daemon, which knows the links: see [`SliceState`].
     Lsslice(Lsslice),
+    /// What a noderange means.
+    Noderange(Noderange),
+    /// The tables that say something of nodes.
+    Tabgrep(Tabgrep),
 }
 
 /// The arguments of `lsdef`.
@@ -102,7 +111,9 @@ pub fn answer(model: &Model, query: &Query, context: &Context, out: &mut dyn FnM
     match query {
         Query::Lsdef(args) => lsdef::answer(model, args, context, out),
         Query::Nodels(args) => nodels::answer(model, args, context, out),
+        Query::Noderange(args) => noderange::answer(model, args, context, out),
         Query::Tabdump(args) => tabdump::answer(model, args, context, out),
+        Query::Tabgrep(args) => tabgrep::answer(model, args, context, out),
         Query::Lsslice(_) => lsslice(&[], context, out),
     }
 }

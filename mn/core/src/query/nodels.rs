@@ -1,57 +1,60 @@
 //! `nodels`: names and columns of nodes.
-
-use std::borrow::Cow;
+//!
+//! Labels, criteria and what is left out are xCAT's. The lines of a node come in the order in which
+//! the columns were asked for, which xCAT leaves open.
 
 use serde_json::{Map, Value, json};
 
-use super::Nodels;
-use super::object;
-use super::range;
+use super::column::{self, Column};
 use super::select::{self, Selection};
+use super::{Nodels, object, range};
 use crate::change::{Context, Line, error, warning};
-use crate::model::{Model, Origin};
+use crate::model::{Model, Origin, Record, Sourced};
 use crate::table::{TableId, nearest, schema};
 
 /// Answers `nodels`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Nodels, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
-    let nodes = match &args.nodes {
-        None => model.nodes().map(ToString::to_string).collect::<Vec<String>>(),
-        Some(range) => match range::nodes(model, range) {
-            Ok(found) => {
-                found.warnings.iter().for_each(|text| out(Line::Err(warning(context, text))));
-                found.nodes.iter().map(ToString::to_string).collect()
-            }
-            Err(refusal) => {
-                out(Line::Err(refusal.render("Error")));
-                return 1;
-            }
-        },
+    let found = match args.nodes.as_ref().map(|range| range::nodes(model, range)).transpose() {
+        Ok(found) => found,
+        Err(refusal) => {
+            out(Line::Err(refusal.render("Error")));
+            return 1;
+        }
     };
+    if let Some(found) = &found {
+        found.warnings.iter().for_each(|text| out(Line::Err(warning(context, text))));
+    }
     let wanted = match Wanted::read(args, context, out) {
         Ok(wanted) => wanted,
         Err(status) => return status,
     };
-    for node in &nodes {
+    let mut show = |node: &str| {
         let is_hidden = || object::cell(model, schema::NODELIST, node, "hidden") == Some("1");
         if (args.hidden || !is_hidden()) && wanted.selects(model, node) {
             wanted.print(model, node, args.blame, context, out);
         }
+    };
+    match &found {
+        Some(found) => found.nodes.iter().for_each(|node| show(node.as_str())),
+        None => model.nodes().for_each(|node| show(node.as_str())),
     }
     wanted.status
 }
 
-/// A column of nodes, and how it was named.
-#[derive(Clone, Debug)]
-struct Column {
+/// Columns of one table, each with what stands before its values.
+#[derive(Debug)]
+struct Shown {
     table: TableId,
-    column: &'static str,
-    label: String,
+    columns: Vec<&'static str>,
+    labels: Vec<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Wanted {
-    columns: Vec<Column>,
+    shown: Vec<Shown>,
     criteria: Vec<(Column, Selection)>,
+    /// How many words named a column, be it one that there is not.
+    named: usize,
     /// Whether values stand behind the name of their column.
     is_labelled: bool,
     /// Whether names are shown alone.
@@ -61,155 +64,179 @@ struct Wanted {
 
 impl Wanted {
     fn read(args: &Nodels, context: &Context, out: &mut dyn FnMut(Line)) -> Result<Self, u8> {
-        let mut wanted = Self {
-            columns: Vec::new(),
-            criteria: Vec::new(),
-            is_labelled: args.header,
-            is_bare: true,
-            status: 0,
-        };
+        let mut wanted = Self { is_labelled: args.header, ..Self::default() };
         for word in &args.words {
-            if let Err(text) = wanted.add(word) {
-                out(Line::Err(error(context, &text)));
-                wanted.status = 1;
+            match wanted.add(word) {
+                Ok(()) => {}
+                Err(Wrong::Word(text)) => {
+                    out(Line::Err(error(context, &text)));
+                    wanted.status = 1;
+                }
+                // xCAT prints the error and ends with 0; a command that does nothing of what it was
+                // asked for does not end with 0 here.
+                Err(Wrong::Command(text)) => {
+                    out(Line::Err(error(context, &text)));
+                    return Err(1);
+                }
             }
         }
-        let mut asked: Vec<_> =
-            wanted.columns.iter().chain(wanted.criteria.iter().map(|(column, _)| column)).collect();
-        asked.sort_by_key(|column| (column.table, column.column));
-        asked.dedup_by_key(|column| (column.table, column.column));
-        wanted.is_labelled |= asked.len() > 1;
-        wanted.is_bare = args.words.is_empty() || (wanted.columns.is_empty() && !wanted.criteria.is_empty());
-        // xCAT prints the error and ends with 0; a command that does nothing of what it was asked
-        // for does not end with 0 here.
-        let is_twice = |(index, (column, _)): (usize, &(Column, Selection))| {
-            wanted
-                .criteria
-                .iter()
-                .take(index)
-                .any(|(other, _)| (other.table, other.column) == (column.table, column.column))
-        };
-        if let Some((_, (column, _))) = wanted.criteria.iter().enumerate().find(|found| is_twice(*found)) {
-            let text = format!("Multiple selection critera for {}.{}", column.table, column.column);
-            out(Line::Err(error(context, &text)));
-            return Err(1);
-        }
+        wanted.is_labelled |= wanted.named > 1;
+        wanted.is_bare = args.words.is_empty() || (wanted.shown.is_empty() && !wanted.criteria.is_empty());
         Ok(wanted)
     }
 
-    fn add(&mut self, word: &str) -> Result<(), String> {
-        let invalid = |name: &str| {
-            let text = format!("{name} not a valid table.column description");
-            nearest::hinted(text, &similar(name))
-        };
+    fn add(&mut self, word: &str) -> Result<(), Wrong> {
         if let Some((name, operator, value)) = select::split(word) {
-            let column = column(name).ok_or_else(|| invalid(name))?;
-            // `=` alone is `==` in nodels too.
-            let operator = if operator == "=" { "==" } else { operator };
-            let selection =
-                Selection::parse(&format!("{name}{operator}{value}")).map_err(|error| error.to_string())?;
-            self.criteria.push((column, selection));
+            if operator == "=" {
+                let advice = format!("{name}=={value}");
+                return Err(Wrong::Word(nearest::hinted(
+                    format!("{word} not a valid table.column description"),
+                    &[&advice],
+                )));
+            }
+            return self.add_criterion(word, name);
+        }
+        if let Some(column) = Column::named(word) {
+            self.named += 1;
+            self.show(column, word);
             return Ok(());
         }
-        if let Some(found) = column(word) {
-            self.columns.push(found);
-            return Ok(());
-        }
-        let table =
-            TableId::named(word).ok().filter(|table| is_of_nodes(*table)).ok_or_else(|| invalid(word))?;
+        let table = TableId::named(word).ok().filter(|table| table.table().is_of_nodes());
+        let Some(table) = table else {
+            self.named += usize::from(word.contains('.'));
+            return Err(Wrong::Word(column::invalid(word)));
+        };
         self.is_labelled = true;
-        self.columns.extend(table.table().columns.iter().map(|column| Column {
-            table,
-            column: column.name,
-            label: format!("{table}.{}", column.name),
-        }));
+        for column in &table.table().columns {
+            self.show(Column { table, name: column.name }, &format!("{table}.{}", column.name));
+        }
         Ok(())
     }
 
-    fn selects(&self, model: &Model, node: &str) -> bool {
-        self.criteria.iter().all(|(column, selection)| {
-            let values = values(model, column, node, false);
-            match values.as_slice() {
-                [] => selection.holds(""),
-                values => values.iter().any(|value| selection.holds(value)),
+    fn add_criterion(&mut self, word: &str, name: &str) -> Result<(), Wrong> {
+        self.named += 1;
+        let column = Column::named(name).ok_or_else(|| Wrong::Word(column::invalid(name)))?;
+        let selection = Selection::parse(word).map_err(|error| Wrong::Word(error.to_string()))?;
+        if self.criteria.iter().any(|(known, _)| *known == column) {
+            return Err(Wrong::Command(format!("Multiple selection critera for {name}")));
+        }
+        self.criteria.push((column, selection));
+        Ok(())
+    }
+
+    /// Adds a column; of two labels of one, the later counts.
+    fn show(&mut self, column: Column, label: &str) {
+        let at = self.shown.iter().position(|shown| shown.table == column.table).unwrap_or_else(|| {
+            self.shown.push(Shown { table: column.table, columns: Vec::new(), labels: Vec::new() });
+            self.shown.len() - 1
+        });
+        let Some(shown) = self.shown.get_mut(at) else { return };
+        match shown.columns.iter().position(|known| *known == column.name) {
+            Some(at) => shown.labels.get_mut(at).into_iter().for_each(|known| label.clone_into(known)),
+            None => {
+                shown.columns.push(column.name);
+                shown.labels.push(label.to_owned());
             }
-        })
+        }
+    }
+
+    /// Whether all criteria hold, each for every row of the node that sets its column.
+    fn selects(&self, model: &Model, node: &str) -> bool {
+        self.criteria.iter().all(|(column, selection)| holds(model, *column, node, selection))
     }
 
     fn print(&self, model: &Model, node: &str, blame: bool, context: &Context, out: &mut dyn FnMut(Line)) {
         if context.view.json {
-            let cells: Map<String, Value> = self
-                .columns
-                .iter()
-                .map(|column| (column.label.clone(), json!(values(model, column, node, blame).join(","))))
-                .collect();
-            out(Line::Record(match self.is_bare {
-                true => json!({"node": node}),
-                false => json!({"node": node, "values": cells}),
-            }));
+            out(Line::Record(self.record(model, node, blame)));
             return;
         }
         if self.is_bare {
             out(Line::Out(node.to_owned()));
         }
-        for column in &self.columns {
-            let values = values(model, column, node, blame);
-            let values = if values.is_empty() { vec![String::new()] } else { values };
-            for value in values {
-                out(Line::Out(match self.is_labelled {
-                    true => format!("{node}: {}: {value}", column.label),
-                    false => format!("{node}: {value}"),
+        for shown in &self.shown {
+            let records = model.records(shown.table, node, &shown.columns);
+            let mut line = |at: usize, value: &str| {
+                let label = shown.labels.get(at).filter(|_| self.is_labelled);
+                out(Line::Out(match label {
+                    Some(label) => format!("{node}: {label}: {value}"),
+                    None => format!("{node}: {value}"),
                 }));
+            };
+            for record in &records {
+                for at in 0..shown.columns.len() {
+                    values(record, at, node, blame).into_iter().for_each(|value| line(at, &value));
+                }
+            }
+            for at in (0..shown.columns.len()).filter(|at| is_unset(&records, *at)) {
+                line(at, "");
             }
         }
     }
-}
 
-/// What a column holds for a node: several values where the table has several rows for it.
-fn values(model: &Model, column: &Column, node: &str, blame: bool) -> Vec<String> {
-    let schema = column.table.table();
-    if column.column == "node" {
-        return vec![node.to_owned()];
-    }
-    if schema.is_inherited() && schema.key.len() == 1 {
-        if !blame {
-            return model.cell(column.table, node, column.column).into_iter().map(Cow::into_owned).collect();
+    /// The same as JSON: a text for each column, or several where several rows say something.
+    fn record(&self, model: &Model, node: &str, blame: bool) -> Value {
+        if self.is_bare {
+            return json!({"node": node});
         }
-        let Some(found) = model.cell_source(column.table, node, column.column) else { return Vec::new() };
-        let Some(value) = found.value else { return Vec::new() };
-        return vec![match found.origins.first() {
-            Some(Origin::Group(group)) => format!("{value} (inherited from group {group})"),
-            _ => value.into_owned(),
-        }];
-    }
-    let rows = model.tables().rows_under(column.table, node).filter(|(_, row)| row.is_live());
-    rows.filter_map(|(_, row)| row.cell(column.column)).map(str::to_owned).collect()
-}
-
-/// `table.column`, or one of xCAT's short names.
-fn column(name: &str) -> Option<Column> {
-    let (table, column) = match name {
-        "groups" | "tags" => ("nodelist", "groups"),
-        "mgt" => ("nodehm", "mgt"),
-        _ => name.split_once('.')?,
-    };
-    let table = TableId::named(table).ok().filter(|table| is_of_nodes(*table))?;
-    let column = table.table().column(column)?.name;
-    Some(Column { table, column, label: name.to_owned() })
-}
-
-/// Columns and tables that look like this word.
-fn similar(word: &str) -> Vec<&str> {
-    let tables = schema::TABLES.iter();
-    match word.split_once('.') {
-        None => nearest::names(word, tables.map(|table| table.name)),
-        Some((table, column)) => TableId::named(table).map_or_else(
-            |_| nearest::names(table, tables.map(|table| table.name)),
-            |table| nearest::names(column, table.table().columns.iter().map(|column| column.name)),
-        ),
+        let mut cells = Map::new();
+        for shown in &self.shown {
+            let records = model.records(shown.table, node, &shown.columns);
+            for (at, label) in shown.labels.iter().enumerate() {
+                let mut found: Vec<String> =
+                    records.iter().filter_map(|record| values(record, at, node, blame)).collect();
+                let value = match found.len() {
+                    0 | 1 => json!(found.pop().unwrap_or_default()),
+                    _ => json!(found),
+                };
+                cells.insert(label.clone(), value);
+            }
+        }
+        json!({"node": node, "values": cells})
     }
 }
 
-fn is_of_nodes(table: TableId) -> bool {
-    table.table().key.first() == Some(&"node")
+/// What is wrong with a word.
+#[derive(Debug)]
+enum Wrong {
+    /// It is left out, and the others count.
+    Word(String),
+    /// The command makes no sense.
+    Command(String),
 }
+
+/// Whether a criterion holds for a node: for every row that sets the column, or for nothing where
+/// none does.
+pub(crate) fn holds(model: &Model, column: Column, node: &str, selection: &Selection) -> bool {
+    let records = model.records(column.table, node, &[column.name]);
+    let mut values = records.iter().filter_map(|record| record.value(0)).peekable();
+    if values.peek().is_none() { selection.holds("") } else { values.all(|value| selection.holds(value)) }
+}
+
+fn is_unset(records: &[Record<'_>], at: usize) -> bool {
+    records.iter().all(|record| record.value(at).is_none())
+}
+
+/// What a record says of a column, with where it is from if that is asked for.
+fn values(record: &Record<'_>, at: usize, node: &str, blame: bool) -> Option<String> {
+    let value = record.value(at)?;
+    let groups = record.sourced(at).filter(|_| blame).and_then(|sourced| inherited(sourced, node));
+    Some(match groups {
+        Some(groups) => format!("{value} (inherited from group {groups})"),
+        None => value.to_owned(),
+    })
+}
+
+/// The groups that a value is from; with the node where it only goes on in a group.
+fn inherited(sourced: &Sourced<'_>, node: &str) -> Option<String> {
+    let is_group = |origin: &Origin<'_>| matches!(origin, Origin::Group(_));
+    sourced.origins.iter().any(is_group).then(|| {
+        let names = sourced.origins.iter().map(|origin| match origin {
+            Origin::Node => node,
+            Origin::Group(group) => group,
+        });
+        names.collect::<Vec<_>>().join(",")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,21 @@ pub(crate) fn nodes(model: &Model, range: &Range) -> Result<Expansion, Refusal> 
     found.map_err(|error| error.refusal(model))
 }
 
+/// The names that a noderange spells, whether or not there are such nodes, and whether or not a
+/// node may be called so; sorted.
+///
+/// # Errors
+/// When the text cannot be read.
+pub(crate) fn spelt(model: &Model, range: &Range) -> Result<Names, Refusal> {
+    let options = Options { verify: false, ..Options::default() };
+    let found = noderange::expand_known(&range.text, model, options, &|name| range.file(name));
+    let found = found.map_err(|error| error.refusal(model))?;
+    let mut names: Vec<String> = found.nodes.iter().map(ToString::to_string).chain(found.missing).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(Names { names, warnings: found.warnings })
+}
+
 /// The names that a noderange means, whether or not there are such nodes: how definition commands
 /// read theirs, since they may make them. A regular expression can only mean nodes that exist.
 ///

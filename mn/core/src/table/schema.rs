@@ -105,7 +105,15 @@ impl Table {
     /// `nodelist` says which nodes and groups there are; nothing of it is inherited. Tables whose
     /// column `node` is not the first of the key (logs) or that are Drover's own are not of nodes.
     pub fn is_inherited(&self) -> bool {
-        !self.own && self.name != NODELIST.0 && self.key.first() == Some(&"node")
+        !self.own && self.name != NODELIST.0 && self.is_of_nodes()
+    }
+
+    /// Whether the first column of its key names nodes. A few tables of xCAT call that column after
+    /// what the nodes in it are: switches, management modules, virtual machines' masters.
+    pub fn is_of_nodes(&self) -> bool {
+        let named_otherwise =
+            matches!(self.name, "kvm_masterdata" | "mpa" | "ppcdirect" | "ppchcp" | "switches" | "vmmaster");
+        named_otherwise || self.key.first() == Some(&"node")
     }
 }
 
@@ -222,6 +230,8 @@ mod tests {
         assert!(NODERES.table().is_inherited() && POSTSCRIPTS.table().is_inherited());
         assert!(!NODELIST.table().is_inherited() && !SITE.table().is_inherited());
         assert!(!OWNERSHIP.table().is_inherited(), "an epoch is the node's own");
+        let switches = TableId::named("switches").unwrap().table();
+        assert!(switches.is_inherited() && !SITE.table().is_of_nodes() && NODELIST.table().is_of_nodes());
     }
 
     #[test]

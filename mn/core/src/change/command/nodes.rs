@@ -1,0 +1,27 @@
+//! The arguments of the commands that write columns of nodes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Mode, Range};
+
+/// The arguments of `nodeadd`, `nodech` and `nodegrpch`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nodech {
+    /// How to make the change.
+    pub mode: Mode,
+    /// Which nodes; for `nodegrpch` names of groups with commas between.
+    pub nodes: Range,
+    /// Assignments and criteria as typed; with `delete`, names of tables.
+    pub words: Vec<String>,
+    /// `-d`: the rows in these tables go.
+    pub delete: bool,
+}
+
+/// The arguments of `noderm`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noderm {
+    /// How to make the change.
+    pub mode: Mode,
+    /// Which nodes.
+    pub nodes: Range,
+}

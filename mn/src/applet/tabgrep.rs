@@ -1,0 +1,23 @@
+//! `tabgrep`: the tables that say something of a node.
+
+use clap::{ArgMatches, Command};
+use mn_core::change::Asked;
+use mn_core::query::{Query, Tabgrep};
+
+use super::intake::Intake;
+use super::{Applet, Parsed, Usage, base, operands, texts};
+
+pub(super) const APPLET: Applet =
+    Applet { name: "tabgrep", command, ask, usage_status: 1, bare_status: Some(1) };
+
+fn command() -> Command {
+    base("tabgrep", "List the tables that say something of a node")
+        .override_usage("tabgrep NODE")
+        .arg(operands("NODERANGE").help("Which node"))
+}
+
+fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
+    let words = texts(matches, "words");
+    let Some(nodes) = words.first() else { return Err(Usage::new("say which node")) };
+    Ok(Asked::Query(Query::Tabgrep(Tabgrep { nodes: intake.range(nodes)? })).into())
+}
