@@ -1,15 +1,48 @@
 //! What `lsdef`, `mkdef`, `chdef` and `rmdef` share: their options and the reading of operands.
+//!
+//! All four take each other's options, as in xCAT: an option that means nothing to a command is
+//! refused in xCAT's words (`combination`), or, where xCAT passes it over, hidden.
+
+mod combination;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use mn_core::change::Range;
+use mn_core::table::attribute;
 
 use super::describe;
 use super::intake::Intake;
 use super::{Parsed, Usage, operands, switch, text, texts};
 
-/// Adds what all four have to a command.
-pub(super) fn with_objects(command: Command) -> Command {
-    command
+/// Options of the four: name, letter (a blank for none), whether there is a long form.
+const SWITCHES: &[(&str, char, bool)] = &[
+    ("all", 'a', true),
+    ("compress", 'c', true),
+    ("dynamic", 'd', true),
+    ("force", 'f', true),
+    ("long", 'l', true),
+    ("short", 's', true),
+    ("minus", 'm', true),
+    ("plus", 'p', true),
+    ("xml", 'x', true),
+    ("stanza", 'z', true),
+    ("hidden", 'S', true),
+    ("derive", 'u', false),
+    ("cleanup", 'C', true),
+    ("nocache", ' ', true),
+    ("osimage", ' ', true),
+    ("nics", ' ', true),
+];
+
+/// The same with a value.
+const VALUED: &[(&str, char)] = &[("attributes", 'i'), ("rename", 'n'), ("select", 'w')];
+
+/// Adds what all four have to a command that has its own options; the usage starts as xCAT's does.
+pub(super) fn with_objects(command: Command, usage: &'static str) -> Command {
+    let command = command
+        .override_usage(usage)
+        .infer_long_args(true)
+        .help_template("\nUsage: {name} - {about}\n\n{usage}\n\n{all-args}{after-help}")
+        .after_help(types_help())
         // `-h` may come with `-t` and `-i`, so that it is looked at when all words are read.
         .mut_arg("help", |arg| arg.action(ArgAction::SetTrue))
         .arg(
@@ -26,7 +59,34 @@ pub(super) fn with_objects(command: Command) -> Command {
                 .value_name("NAMES")
                 .help("The objects: a noderange for nodes, else names"),
         )
-        .arg(operands("NODERANGE|ATTR=VALUE").help("The objects, and what to set"))
+        .arg(operands("NODERANGE|ATTR=VALUE").help("The objects, and what to set"));
+    with_foreign(command)
+}
+
+/// Adds, hidden, what the command does not have of its sisters' options.
+fn with_foreign(command: Command) -> Command {
+    let has = |name: &str| command.get_arguments().any(|arg| arg.get_id().as_str() == name);
+    let mut foreign: Vec<Arg> = Vec::new();
+    for &(name, letter, is_long) in SWITCHES.iter().filter(|(name, ..)| !has(name)) {
+        let arg = Arg::new(name).action(ArgAction::SetTrue).hide(true);
+        let arg = if letter == ' ' { arg } else { arg.short(letter) };
+        foreign.push(if is_long { arg.long(name) } else { arg });
+    }
+    for &(name, letter) in VALUED.iter().filter(|(name, _)| !has(name)) {
+        foreign.push(Arg::new(name).short(letter).action(ArgAction::Append).hide(true));
+    }
+    if !has("template") {
+        foreign.push(template("").hide(true));
+    }
+    command.args(foreign)
+}
+
+fn types_help() -> String {
+    let names: Vec<&str> = attribute::object_types().map(|kind| kind.name).collect();
+    format!(
+        "\n\nThe types of objects are:\n  {}\nTheir attributes are shown by -h with -t TYPE.\n",
+        names.join(" ")
+    )
 }
 
 /// The operands of a command that sets nothing.
@@ -55,9 +115,29 @@ pub(super) fn force(help: &'static str) -> Arg {
     switch("force").short('f').help(help)
 }
 
-/// The types that are named.
+/// `--template`, whose value may be missing.
+pub(super) fn template(help: &'static str) -> Arg {
+    Arg::new("template")
+        .long("template")
+        .value_name("NAME")
+        .num_args(0..=1)
+        .default_missing_value("")
+        .help(help)
+}
+
+/// `-u`.
+pub(super) fn derive() -> Arg {
+    Arg::new("derive")
+        .short('u')
+        .action(ArgAction::SetTrue)
+        .help("Fill in what follows from profile, provmethod, osvers and osarch; for type osimage")
+}
+
+/// The types that are named; `-u` is about images.
 pub(super) fn types(matches: &ArgMatches) -> Vec<String> {
-    split_list(text(matches, "type").unwrap_or_default().as_str())
+    let types = split_list(text(matches, "type").unwrap_or_default().as_str());
+    let is_image = types.is_empty() && matches.get_flag("derive") && !matches.get_flag("stanza");
+    if is_image { vec!["osimage".to_owned()] } else { types }
 }
 
 /// The items of a comma list; a trailing comma means nothing.
@@ -73,20 +153,29 @@ pub(super) struct Operands {
     pub(super) attributes: Vec<(String, String)>,
 }
 
-/// Reads `-o` and the operands.
+/// Reads options and operands of one of the four; its own are the command's to take.
 ///
 /// # Errors
-/// When there are two noderanges, or a word that is neither.
-pub(super) fn read_operands(matches: &ArgMatches, intake: &Intake) -> Result<Operands, Usage> {
+/// When they do not go together.
+pub(super) fn read(matches: &ArgMatches, name: &str, intake: &Intake) -> Result<Operands, Usage> {
+    combination::options(matches, name)?;
+    let operands = read_operands(matches, intake)?;
+    combination::operands(matches, name, &operands)?;
+    Ok(operands)
+}
+
+/// Reads `-o` and the operands.
+fn read_operands(matches: &ArgMatches, intake: &Intake) -> Result<Operands, Usage> {
     let mut objects = text(matches, "objects");
     let mut attributes = Vec::new();
     for word in texts(matches, "words") {
         let pair = word.split_once('=').filter(|(name, _)| !is_selection(&word, name));
         match pair {
             Some((name, value)) => {
+                // A name may hold blanks: `nicips.Local Area Connection`.
                 let name = name.trim();
-                if name.is_empty() || name.contains(char::is_whitespace) {
-                    return Err(Usage::new(format!("Incorrect 'attr=val' pair - {word}")));
+                if name.is_empty() {
+                    return Err(Usage::alone(format!("Incorrect 'attr=val' pair - {word}.")));
                 }
                 attributes.push((name.to_owned(), value.trim_start().to_owned()));
             }

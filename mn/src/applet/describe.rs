@@ -16,9 +16,13 @@ pub(super) fn attributes(types: &[String], only: Option<&[String]>) -> Result<St
         let kind = attribute::object_type(name)
             .ok_or_else(|| Usage::new(format!("Type '{name}' is not a valid xCAT object type.")))?;
         let chosen = choose(kind, only)?;
-        text.push_str(&format!("The valid attribute names for object type '{name}' are:\n\n"));
+        if only.is_none() {
+            text.push_str(&format!("The valid attribute names for object type '{name}' are:\n"));
+        }
+        text.push_str("Attribute          Description\n\n");
         for (name, doc, places) in chosen {
-            text.push_str(&format!("{name}:\t{doc} ({})\n\n", places.join(", ")));
+            let tabs = if name.len() < 7 { "\t\t" } else { "\t" };
+            text.push_str(&format!("{name}:{tabs}{doc} ({})\n\n", places.join(", ")));
         }
     }
     Ok(text)
@@ -44,11 +48,16 @@ fn choose(kind: &'static ObjectType, only: Option<&[String]>) -> Result<Vec<Show
         }
     }
     let Some(only) = only else { return Ok(shown) };
+    // One interface of a packed column is explained by the column.
+    let base = |name: &str| name.split_once('.').map_or(name, |(packed, _)| packed).to_owned();
+    let only: Vec<String> = only.iter().map(|name| base(name)).collect();
     if let Some(unknown) = only.iter().find(|name| !shown.iter().any(|(known, ..)| known == name)) {
-        return Err(Usage::new(format!(
-            "'{unknown}' is not a valid attribute name for an object type of '{}'.",
-            kind.name
-        )));
+        let text =
+            format!("'{unknown}' is not a valid attribute name for an object type of '{}'.", kind.name);
+        let close = attribute::nearest(kind.name, unknown);
+        let hint =
+            if close.is_empty() { String::new() } else { format!("\n  try      {}", close.join(", ")) };
+        return Err(Usage::alone(text + &hint));
     }
     shown.retain(|(name, ..)| only.iter().any(|wanted| wanted == name));
     Ok(shown)

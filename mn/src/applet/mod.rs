@@ -9,6 +9,7 @@
 
 mod chdef;
 mod definition;
+mod derivation;
 mod describe;
 mod install;
 mod intake;
@@ -195,7 +196,12 @@ impl Applet {
             _ => {
                 let text = error.render().to_string();
                 let first = text.split("\n\n").next().unwrap_or_default();
-                print::err(&format!("{}: {}", self.name, first.trim_start_matches("error: ")));
+                let first = first.trim_start_matches("error: ");
+                print::err(&match self.name {
+                    // The words of xCAT's definition commands; what is wrong follows.
+                    "lsdef" | "mkdef" | "chdef" | "rmdef" => format!("Error: Invalid option.. {first}"),
+                    name => format!("{name}: {first}"),
+                });
                 print::out(&self.usage());
                 self.usage_status
             }

@@ -72,11 +72,23 @@ fn a_stanza_is_read_whole_from_standard_input() {
 fn wrong_usage_is_said_in_xcats_words() {
     for (line, said) in [
         ("lsdef n1 n2", "noderange can not contain spaces."),
-        ("lsdef -l -s", "The -l and -s options can not be used together."),
-        ("lsdef -c", "The -c option must be used with the -i option."),
+        ("lsdef -l -s", "The flags '-l' and '-s' cannot be used together."),
+        ("lsdef -c", "The flags '-c' and '-i' must be used together."),
+        ("lsdef -z --osimage", "The flags '-z' and '--osimage' cannot be used together."),
+        ("lsdef -u", "Option '-u' can not work with lsdef."),
+        ("mkdef n1 -C", "Option '-C' can not be used with mkdef."),
+        ("mkdef -t node", "No object names were provided."),
+        ("mkdef -z n1", "Cannot use '-z' with '-o' or a noderange."),
+        ("mkdef -zt node", "Cannot combine '-t' and '-a', '-z', or '-x' options."),
+        ("chdef -f n1", "The '-f' option is not valid for the chdef command."),
+        ("chdef n1 -n n2 -p", "Cannot combine '-n' and '-d','-p','-m','-z','-w' options."),
+        ("chdef n1 -p nicips.eth0=1", "chdef does not support to change the nic related attributes"),
+        ("chdef -t node,group x a=b", "Cannot combine multiple types with 'att=val' pairs"),
+        ("rmdef -t node -d", "Invalid flag specified, see rmdef manpage for details."),
+        ("rmdef -a", "You must use the '-f' option when using the '-a' option."),
         ("lsdef n1 groups=all", "'groups=…' sets an attribute"),
-        ("mkdef -p n1", "unexpected argument '-p'"),
-        ("chdef -pm n1", "cannot be used with"),
+        ("mkdef -p n1", "The '-p' and '-m' options are not valid for the mkdef command."),
+        ("chdef -pm n1", "cannot be used together"),
         ("tabdump a b", "only one table"),
         ("nodeset n1", "say the state"),
         ("nodeset n1 boot shell", "Invalid argument: shell"),
@@ -130,7 +142,7 @@ fn updatenode_without_an_action_does_everything() {
 fn the_meaning_of_attributes_needs_no_daemon() {
     let text = parse("lsdef -h -t network -i mask", "").unwrap_err();
     assert!(
-        text.contains("mask:\t") && text.contains("(networks.mask)") && !text.contains("gateway"),
+        text.contains("mask:\t\t") && text.contains("(networks.mask)") && !text.contains("gateway"),
         "{text}"
     );
     let text = parse("lsdef -h -i bmc", "").unwrap_err();

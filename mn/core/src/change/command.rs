@@ -138,12 +138,26 @@ pub struct Define {
     pub list: ListEdit,
     /// `-n`: the new name.
     pub rename: Option<String>,
-    /// `--template`: the object whose attributes are taken as defaults.
+    /// `--template`: the template or object whose attributes are taken as defaults.
     pub template: Option<String>,
     /// `-z`: the stanza text.
     pub stanza: Option<String>,
     /// `-V`.
     pub verbose: bool,
+    /// `-u`: fill in what follows from an image's profile, method, system and architecture.
+    pub derive: Option<Derivation>,
+}
+
+/// What the operator's host says of itself and of its files, for `-u`: the management node cannot
+/// look for itself while it plans.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derivation {
+    /// Its operating system as `osvers` says it (`alma9.4`); empty where it is not known.
+    pub osvers: String,
+    /// Its architecture as `osarch` says it.
+    pub osarch: String,
+    /// The files in which xCAT looks for package lists and templates, absolute.
+    pub files: Vec<String>,
 }
 
 /// What happens to an attribute that has a value already.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use common::id::NodeName;
 use serde_json::json;
 
 use super::define::targets;
@@ -16,10 +17,14 @@ use crate::table::{RowKey, TableId, schema};
 pub(super) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
     verify::plan(model, args.mode, context, |draft, talk, refused| {
         let found = targets_of(model, args, talk)?;
+        let nodes = found.iter().filter(|(kind, _)| kind.name == "node");
+        let going: BTreeSet<String> = nodes.map(|(_, name)| name.clone()).collect();
         let mut parts = Vec::new();
         for (kind, name) in found {
             if !object::exists(draft.model(), kind, &name) {
                 talk.error(&format!("Could not find an object named '{name}' of type '{}'.", kind.name));
+            } else if kind.name == "node" && !args.force && is_needed(model, &name, &going, talk) {
+                talk.record(|| json!({"type": kind.name, "name": name, "result": "refused"}));
             } else if !refused.contains(&name) {
                 remove(draft, kind, &name);
                 talk.record(|| json!({"type": kind.name, "name": name, "result": "removed"}));
@@ -29,6 +34,36 @@ pub(super) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
         conclude(args, &parts, talk);
         Some(parts)
     })
+}
+
+/// Whether a service node still owns nodes that stay; then nobody would answer them, and it is
+/// said how to go on. Where it is a backup only, it is said and nothing more.
+fn is_needed(model: &Model, name: &str, going: &BTreeSet<String>, talk: &mut Talk<'_>) -> bool {
+    /// How many nodes are named.
+    const NAMED: usize = 5;
+    let staying = model.served_by(name).filter(|node| !going.contains(node.as_str()));
+    let is_owner =
+        |node: &&NodeName| model.pool(node.as_str()).first().is_some_and(|owner| owner.as_str() == name);
+    let (owned, backed): (Vec<&NodeName>, Vec<&NodeName>) = staying.partition(is_owner);
+    let list = |nodes: &[&NodeName]| {
+        let names: Vec<&str> = nodes.iter().take(NAMED).map(|node| node.as_str()).collect();
+        let more = if nodes.len() > NAMED { ", …" } else { "" };
+        format!("{} nodes ({}{more})", nodes.len(), names.join(","))
+    };
+    if !owned.is_empty() {
+        talk.error(&format!("The service node '{name}' still owns {} and is not removed.", list(&owned)));
+        let to = model.service_nodes().into_iter().find(|sn| sn.as_str() != name);
+        let to = to.map_or_else(|| "SN".to_owned(), |sn| sn.to_string());
+        talk.hint(format!("  try      snmove -s {name} -d {to}, or -f to remove it all the same"));
+        return true;
+    }
+    if !backed.is_empty() {
+        talk.warn(&format!(
+            "The service node '{name}' was a backup of {}: their servicenode still names it.",
+            list(&backed)
+        ));
+    }
+    false
 }
 
 /// The objects that are named; none when the command as a whole is refused.
@@ -106,6 +141,11 @@ pub(super) fn rows_of(model: &Model, kind: &'static ObjectType, name: &str) -> B
             let rows = object::rows(model, attribute, name);
             found.extend(rows.into_iter().map(|(key, _)| (attribute.table, key.clone())));
         }
+    }
+    if kind.name == "monitoring" {
+        found.extend(
+            tables.rows_under(schema::MONSETTING, name).map(|(key, _)| (schema::MONSETTING, key.clone())),
+        );
     }
     if matches!(kind.name, "node" | "group") {
         for table in tables.ids().filter(|table| table.table().key.first() == Some(&"node")) {

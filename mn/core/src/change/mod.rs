@@ -24,8 +24,8 @@ mod verify;
 pub(crate) mod write;
 
 pub use self::command::{
-    Asked, Command, Define, ListEdit, Makehosts, Mode, Nodech, Noderm, Nodeset, Operation, Range, Rmdef,
-    Sent, Snmove, TokenCreate, Updatenode,
+    Asked, Command, Define, Derivation, ListEdit, Makehosts, Mode, Nodech, Noderm, Nodeset, Operation, Range,
+    Rmdef, Sent, Snmove, TokenCreate, Updatenode,
 };
 pub use self::diff::{Difference, differences};
 pub use self::draft::{Change, Draft, Savepoint, merged};

@@ -13,7 +13,7 @@ use crate::table::{RowKey, schema};
 pub(super) fn build(draft: &mut Draft, talk: &mut Talk<'_>, args: &Define, new: &str) -> Option<Vec<Part>> {
     let found = targets::named(draft.model(), &args.types, args.objects.as_ref(), talk)?;
     let [(kind, old)] = found.as_slice() else {
-        talk.error("The option -n gives one object another name; name exactly one.");
+        talk.error("The '-n' option (changing object name) can only work on one object.");
         return None;
     };
     if let Some(text) = refusal(draft, kind, old, new) {
@@ -31,12 +31,16 @@ fn refusal(draft: &Draft, kind: &'static ObjectType, old: &str, new: &str) -> Op
         return Some("The site cannot have another name.".to_owned());
     }
     if !object::exists(draft.model(), kind, old) {
-        return Some(format!("Could not find an object named '{old}' of type '{}'.", kind.name));
+        return Some(format!("The {old} is not a valid object."));
     }
     if object::exists(draft.model(), kind, new) {
         return Some(format!("Object {new} already exists."));
     }
-    targets::refuse_name(draft.model(), kind, new)
+    targets::is_misnamed(draft.model(), kind, new).then(|| {
+        format!(
+            "The new object name '{new}' is not valid.Please refer to \"man xcatdb\" for the valid \"xCAT Object Name Format\" "
+        )
+    })
 }
 
 fn rename(draft: &mut Draft, kind: &'static ObjectType, old: &str, new: &str) {

@@ -112,7 +112,7 @@ impl Words {
 }
 
 fn question(name: &str, words: &[String]) -> Query {
-    let read = Words::read(words, &["-t", "-i", "-w"]);
+    let read = Words::read(words, &["-t", "-i", "-w", "--template"]);
     match name {
         "lsdef" => Query::Lsdef(Lsdef {
             types: read.list("-t").unwrap_or_default(),
@@ -128,6 +128,7 @@ fn question(name: &str, words: &[String]) -> Query {
             nics: read.has("--nics"),
             osimage: read.has("--osimage"),
             verbose: read.has("-V"),
+            template: read.list("--template").map(|names| names.into_iter().filter(|n| n != "_").collect()),
         }),
         "nodels" => {
             // Criteria are words here, not attributes.
@@ -150,7 +151,7 @@ fn question(name: &str, words: &[String]) -> Query {
 }
 
 fn command(name: &str, words: &[String], stdin: Option<String>) -> Command {
-    let read = Words::read(words, &["-t", "-o", "-w", "-n", "--template"]);
+    let read = Words::read(words, &["-t", "-o", "-w", "-n", "--template", "--file"]);
     let mode = Mode { dry_run: read.has("--dry-run"), atomic: read.has("--atomic"), no_wait: false };
     let types = read.list("-t").unwrap_or_default();
     if name == "rmdef" {
@@ -174,6 +175,11 @@ fn command(name: &str, words: &[String], stdin: Option<String>) -> Command {
         template: read.all("--template").pop(),
         stanza: stdin,
         verbose: read.has("-V"),
+        derive: read.has("-u").then(|| Derivation {
+            osvers: "alma9.4".to_owned(),
+            osarch: "x86_64".to_owned(),
+            files: read.all("--file"),
+        }),
         attributes: read.attributes,
     };
     if name == "mkdef" { Command::Mkdef(define) } else { Command::Chdef(define) }
@@ -219,7 +225,6 @@ fn a_node_needs_groups_and_a_proper_name() {
     ");
     insta::assert_snapshot!(bench.run("mkdef n7.dom groups=all"), @"
     ! Error: [mn]: The object name 'n7.dom' is invalid, Cannot use '.' in node name.
-    ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
     insta::assert_snapshot!(bench.run("mkdef NODE groups=all"), @"
@@ -227,7 +232,8 @@ fn a_node_needs_groups_and_a_proper_name() {
     1 object definitions have been created or modified.
     ");
     insta::assert_snapshot!(bench.run("mkdef n8"), @"
-    ! Error: [mn]: No object definitions have been created or modified: no attributes were specified. Give attr=value words, a stanza file (-z) or a template (--template).
+    ! Error: [mn]: No object definitions have been created or modified: no attributes were specified.
+    !   try      attr=value words, a stanza file (-z) or a template (--template)
     = 1
     ");
 }
@@ -258,7 +264,6 @@ fn an_attribute_that_does_not_exist_stops_mkdef_and_not_chdef() {
     ! Error: [mn]: 'netbot' is not a valid attribute name for an object type of 'node'.
     ! Error: [mn]: Skipping to the next attribute.
     !   try      netboot
-    ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
     insta::assert_snapshot!(bench.run("chdef n1 netbot=xnba arch=aarch64"), @"
@@ -266,7 +271,7 @@ fn an_attribute_that_does_not_exist_stops_mkdef_and_not_chdef() {
     ! Error: [mn]: Skipping to the next attribute.
     !   try      netboot
     ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
-    1 object definitions have been created or modified.
+    !   done     1 object definitions have been created or modified.
     = 1
     ");
     insta::assert_snapshot!(bench.run("lsdef n1 -i arch,netbot"), @"
@@ -301,7 +306,6 @@ fn lists_grow_at_the_end_and_shrink_by_what_is_there() {
     insta::assert_snapshot!(bench.run("nodels n1 groups"), @"n1: all,g1,g2");
     insta::assert_snapshot!(bench.run("chdef -m n1,n2 groups=g1"), @"
     ! Error: [mn]: g1 is not in the attribute of 'groups' for the 'n2' definition.
-    ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     1 object definitions have been created or modified.
     = 1
     ");
@@ -310,7 +314,7 @@ fn lists_grow_at_the_end_and_shrink_by_what_is_there() {
     n2: all
     ");
     insta::assert_snapshot!(bench.run("chdef -m n9 groups=g1"), @"
-    ! Error: [mn]: Could not find an object named 'n9' of type 'node'.
+    ! Error: [mn]: The '-m' option is not valid since the 'n9' definition does not exist.
     ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
@@ -320,13 +324,13 @@ fn lists_grow_at_the_end_and_shrink_by_what_is_there() {
 fn a_network_needs_its_address_and_its_own() {
     let mut bench = Bench::new(&[]);
     insta::assert_snapshot!(bench.run("mkdef -t network mgt net=10.0.0.0"), @"
-    ! Error: [mn]: The attributes 'net' and 'mask' must both be specified for the network 'mgt'.
+    ! Error: [mn]: Net or mask value should not be empty for xCAT network object 'mgt'.
     ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
     insta::assert_snapshot!(bench.run("mkdef -t network mgt net=10.0.0.0 mask=255.255.255.0 gateway=10.0.0.1"), @"1 object definitions have been created or modified.");
     insta::assert_snapshot!(bench.run("mkdef -t network other net=10.0.0.0 mask=255.255.255.0"), @"
-    ! Error: [mn]: Cannot set mask=255.255.255.0: networks 10.0.0.0,255.255.255.0 belongs to 'mgt' already.
+    ! Error: [mn]: A network definition called 'mgt' already exists that contains the same net and mask values. Cannot create a definition for 'other'.
     ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
@@ -352,7 +356,7 @@ fn a_network_needs_its_address_and_its_own() {
 fn a_group_has_members_and_attributes_that_they_inherit() {
     let mut bench = Bench::new(TWO_NODES);
     insta::assert_snapshot!(bench.run("mkdef -t group g2 members=n1,n9 netboot=xnba"), @"
-    ! Error: [mn]: Could not find an object named 'n9' of type 'node'.
+    ! Error: [mn]: Could not find a node named 'n9', skipping to the next node.
     1 object definitions have been created or modified.
     = 1
     ");
@@ -402,13 +406,12 @@ fn a_group_can_be_selected_once_or_for_ever() {
     "once","static","static",,,,
     "#);
     insta::assert_snapshot!(bench.run("chdef -t group ever netboot=xnba"), @"
-    ! Error: [mn]: The group 'ever' is dynamic: it takes no attributes but its conditions.
+    ! Error: [mn]: Can not assign attributes to dynamic node group 'ever'.
     ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
     insta::assert_snapshot!(bench.run("mkdef -t group bad -d -w mgt"), @"
     ! Error: [mn]: Incorrect selection string specified with -w flag.
-    ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
 }
@@ -443,12 +446,9 @@ fn an_interface_of_a_packed_column_is_an_attribute() {
         nicips.eth0=10.0.0.2
         nicips.ib0=10.9.0.1
     ");
-    insta::assert_snapshot!(bench.run("lsdef n1 -i nicips.ib0,nictypes -c"), @"
-    n1: nicips.ib0=10.9.0.1
-    n1: nictypes=
-    ");
+    insta::assert_snapshot!(bench.run("lsdef n1 -i nicips.ib0,nictypes -c"), @"n1: nicips.ib0=10.9.0.1");
     insta::assert_snapshot!(bench.run("chdef -p n1 nicips.eth0=10.0.0.3"), @"
-    ! Error: [mn]: 'nicips.eth0': the options -p and -m do not work on one interface of a nic attribute.
+    ! Error: [mn]: chdef does not support to change the nic related attributes with -m or -p flag.
     ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
     = 1
     ");
@@ -496,7 +496,8 @@ fn a_template_fills_in_what_is_not_given() {
         os=alma10
     ");
     insta::assert_snapshot!(bench.run("mkdef n3 --template n9 groups=all"), @"
-    ! Error: [mn]: Could not find an object named 'n9' of type 'node'.
+    ! Error: [mn]: Could not find the template object named 'n9' of type 'node'.
+    !   try      lsdef --template, to see those there are
     = 1
     ");
 }

@@ -59,9 +59,9 @@ pub(crate) enum WriteError {
     },
 }
 
-/// Whether a type of object has an attribute of this name. Sites may have any.
+/// Whether a type of object has an attribute of this name. The site and monitors may have any.
 pub(crate) fn is_known(kind: &ObjectType, name: &str) -> bool {
-    if kind.name == "site" {
+    if matches!(kind.name, "site" | "monitoring") {
         return !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     }
     let base = split_nic(name).map_or(name, |(packed, _)| packed);
@@ -87,9 +87,14 @@ pub(crate) fn set(
         draft.set(schema::SITE, &RowKey::one(name), "value", value);
         return Ok(());
     }
+    if kind.name == "monitoring" && attribute::named(kind.name, name).next().is_none() {
+        draft.set(schema::MONSETTING, &RowKey::of([object, name]), "value", value);
+        return Ok(());
+    }
     let (name, nic) = split_nic(name).map_or((name, None), |(packed, nic)| (packed, Some(nic)));
-    let Some(attribute) = attribute::named(kind.name, name).find(|a| is_met(draft.model(), a, object)) else {
-        return if value.is_empty() { Ok(()) } else { Err(condition(kind, name)) };
+    let mut candidates = attribute::named(kind.name, name);
+    let Some(attribute) = candidates.find(|a| is_met(draft.model(), a, object)) else {
+        return if value.is_empty() { unset(draft, kind, object, name) } else { Err(condition(kind, name)) };
     };
     if attribute.name == kind.key {
         return if value == object { Ok(()) } else { Err(WriteError::Name { name: attribute.name }) };
@@ -101,6 +106,16 @@ pub(crate) fn set(
         }
         None => set_column(draft, attribute, object, value),
     }
+}
+
+/// Empties every column that an attribute may be, whatever its condition was while it was set.
+fn unset(draft: &mut Draft, kind: &ObjectType, object: &str, name: &str) -> Result<(), WriteError> {
+    for attribute in attribute::named(kind.name, name) {
+        if !object::rows(draft.model(), attribute, object).is_empty() {
+            set_column(draft, attribute, object, "")?;
+        }
+    }
+    Ok(())
 }
 
 /// The refusal of an attribute none of whose conditions is met.
@@ -122,6 +137,10 @@ fn condition(kind: &ObjectType, name: &str) -> WriteError {
             // Conditions on another attribute would be a second sentence; one way out is enough.
             _ => {}
         }
+    }
+    if let WriteError::Condition { values, .. } = &mut refusal {
+        values.sort_unstable();
+        values.dedup();
     }
     refusal
 }

@@ -1,5 +1,8 @@
 //! `lsdef`: definitions of objects, in xCAT's shapes.
 
+mod image;
+mod template;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
@@ -16,6 +19,9 @@ use crate::table::schema;
 
 /// Answers `lsdef`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Lsdef, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
+    if let Some(names) = &args.template {
+        return template::answer(args, names, context, out);
+    }
     let mut talk = Talk::new(context);
     let plan = Listing::new(model, args, &mut talk);
     let outcome = talk.finish(None);
@@ -51,9 +57,11 @@ struct Listing<'a> {
 impl<'a> Listing<'a> {
     fn new(model: &'a Model, args: &'a Lsdef, talk: &mut Talk<'_>) -> Option<Self> {
         let kinds = match args.all {
-            true => attribute::object_types().collect(),
+            // Logs may be long; they are shown when they are asked for by name.
+            true => attribute::object_types().filter(|kind| !kind.name.ends_with("log")).collect(),
             false => targets::kinds(&args.types, talk)?,
         };
+        warn_unknown(args, &kinds, talk);
         let mut selections = Vec::new();
         for text in &args.select {
             let Ok(selection) = Selection::parse(text) else {
@@ -93,6 +101,11 @@ impl<'a> Listing<'a> {
         }
         let mut was_hidden = false;
         for kind in self.kinds.clone() {
+            if self.is_empty_type(kind) {
+                let text = format!("Could not get objects of type '{}'.", kind.name);
+                out(Line::Err(error(context, &text)));
+                return 1;
+            }
             let reader = Reader::new(self.model, kind, self.args.attributes.as_deref());
             let Some(names) = self.names(kind, context, out) else { return 1 };
             for name in &names {
@@ -113,10 +126,17 @@ impl<'a> Listing<'a> {
                 }
             }
         }
-        if self.printed == 0 && !was_hidden && !context.view.json {
+        if self.printed == 0 && !was_hidden && !context.view.json && self.shape != Shape::Stanza {
             out(Line::Out("No object definitions have been found".to_owned()));
         }
         self.status
+    }
+
+    /// Whether all objects of a type are asked for by its name, and there are none. A cluster
+    /// without nodes is not an error: there is nothing yet.
+    fn is_empty_type(&self, kind: &ObjectType) -> bool {
+        let is_whole = self.args.objects.is_none() && !self.args.all && kind.name != "node";
+        is_whole && object::names(self.model, kind).is_empty()
     }
 
     fn names(
@@ -160,7 +180,18 @@ impl<'a> Listing<'a> {
             });
             return;
         }
-        let shown = self.attributes(reader, kind, name);
+        let mut image = None;
+        if self.args.osimage && kind.name == "node" {
+            let (found, said) = image::attributes(self.model, name);
+            said.into_iter().for_each(|said| out(said.line(context)));
+            self.status |= u8::from(found.is_none());
+            image = found;
+        }
+        let mut shown = self.attributes(reader, kind, name);
+        shown.extend(image.unwrap_or_default());
+        if self.shape == Shape::Compressed && shown.is_empty() {
+            return;
+        }
         if context.view.json {
             let attributes: Map<String, Value> =
                 shown.iter().map(|shown| (shown.name.to_string(), json!(shown.value))).collect();
@@ -169,9 +200,8 @@ impl<'a> Listing<'a> {
         }
         out(Line::Out(match self.shape {
             Shape::Stanza => {
-                let set = shown.iter().filter(|shown| !shown.value.is_empty());
-                stanza::render(name, kind.name, set.map(|shown| (shown.name.as_ref(), shown.value.as_ref())))
-                    + "\n"
+                let pairs = shown.iter().map(|shown| (shown.name.as_ref(), shown.value.as_ref()));
+                stanza::render(name, kind.name, pairs) + "\n"
             }
             Shape::Compressed => {
                 let lines: Vec<String> =
@@ -206,9 +236,6 @@ impl<'a> Listing<'a> {
         let mut shown = reader.read(name);
         if kind.name == "node" && self.shape != Shape::Stanza {
             self.add_default_scripts(name, &mut shown);
-        }
-        if self.args.osimage && kind.name == "node" {
-            self.add_image(name, &mut shown);
         }
         if self.args.nics {
             shown.retain(|attribute| attribute.place.is_some_and(|(table, ..)| table == schema::NICS));
@@ -245,20 +272,6 @@ impl<'a> Listing<'a> {
             }
         }
     }
-
-    /// The attributes of the node's image, where the node has none of that name.
-    fn add_image(&self, name: &str, shown: &mut Vec<Shown<'_>>) {
-        let (Some(node), Some(image)) = (attribute::object_type("node"), attribute::object_type("osimage"))
-        else {
-            return;
-        };
-        let Some(method) = object::value(self.model, node, name, "provmethod") else { return };
-        for (name, value) in object::own(self.model, image, &method) {
-            if let Err(at) = shown.binary_search_by(|known| known.name.as_ref().cmp(name.as_str())) {
-                shown.insert(at, Shown { name: name.into(), value: value.into(), place: None });
-            }
-        }
-    }
 }
 
 /// Lists after one another, each item once: a member of the group `service` has the row `service`
@@ -271,6 +284,21 @@ fn joined(lists: &[&str], last: &str) -> String {
         }
     }
     items.join(",")
+}
+
+/// A selection by an attribute that no type has selects nothing, which is hardly meant.
+fn warn_unknown(args: &Lsdef, kinds: &[&'static ObjectType], talk: &mut Talk<'_>) {
+    for name in args.select.iter().filter_map(|text| super::select::split(text)).map(|(name, ..)| name) {
+        if let (Some(kind), true) = (kinds.first(), kinds.iter().all(|kind| !is_shown_name(kind, name))) {
+            let text =
+                format!("'{name}' is not a valid attribute name for an object type of '{}'.", kind.name);
+            talk.warn(&text);
+            let nearest = attribute::nearest(kind.name, name);
+            if !nearest.is_empty() {
+                talk.hint(format!("  try      {}", nearest.join(", ")));
+            }
+        }
+    }
 }
 
 /// Whether `-i` may name it: an attribute, or one interface of a nic attribute.
@@ -290,7 +318,9 @@ fn only<'n>(kind: &ObjectType, wanted: &'n [String], shown: Vec<Shown<'n>>) -> V
             known.name == name || object::split_nic(&known.name).is_some_and(|(packed, _)| packed == name)
         };
         let found: Vec<Shown<'n>> = shown.iter().filter(|known| is_it(known)).cloned().collect();
-        if found.is_empty() && is_shown_name(kind, name) {
+        // What has no fixed columns shows what is there; so does one interface of several.
+        let is_fixed = !matches!(kind.name, "site" | "monitoring") && !name.starts_with("nic");
+        if found.is_empty() && is_fixed && is_shown_name(kind, name) {
             chosen.push(Shown { name: name.into(), value: Cow::Borrowed(""), place: None });
         }
         chosen.extend(found);

@@ -66,6 +66,8 @@ pub struct Lsdef {
     pub osimage: bool,
     /// `-V`: with table, key and column.
     pub verbose: bool,
+    /// `--template`: these templates in the place of objects; all of them where none is named.
+    pub template: Option<Vec<String>>,
 }
 
 /// The arguments of `nodels`.

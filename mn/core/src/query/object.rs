@@ -61,6 +61,7 @@ impl<'a> Reader<'a> {
         match self.kind.name {
             "site" => self.read_site(),
             "group" => self.read_group(name),
+            "monitoring" => self.read_monitor(name),
             _ => self.read_columns(name),
         }
     }
@@ -122,6 +123,19 @@ impl<'a> Reader<'a> {
         .collect()
     }
 
+    /// A monitor's settings are attributes beside those that every monitor has.
+    fn read_monitor(&self, name: &'a str) -> Vec<Shown<'a>> {
+        let mut shown = self.read_columns(name);
+        let rows = self.model.tables().rows_under(schema::MONSETTING, name).map(|(_, row)| row);
+        shown.extend(rows.filter(|row| row.is_live()).filter_map(|row| {
+            let (key, value) = (row.cell("key")?, row.cell("value")?);
+            let place = Some((schema::MONSETTING, "name", "value"));
+            Some(Shown { name: key.into(), value: value.into(), place })
+        }));
+        shown.sort_by(|a, b| a.name.cmp(&b.name));
+        shown
+    }
+
     fn read_group(&self, name: &str) -> Vec<Shown<'a>> {
         let mut shown = self.read_columns(name);
         let mut put = |attribute: &'static str, value: String| {
@@ -181,6 +195,9 @@ pub(crate) fn value(model: &Model, kind: &ObjectType, object: &str, name: &str) 
             .map(|(_, value)| value.to_owned());
     }
     match (kind.name, name) {
+        ("monitoring", _) if attribute::named(kind.name, name).next().is_none() => {
+            cell(model, schema::MONSETTING, RowKey::of([object, name]).as_str(), "value").map(str::to_owned)
+        }
         ("group", "members") => Some(model.members(object).join(",")).filter(|members| !members.is_empty()),
         ("group", "grouptype") => {
             Some(cell(model, schema::NODEGROUP, object, "grouptype").unwrap_or("static").to_owned())
@@ -219,7 +236,17 @@ pub(crate) fn is_met(model: &Model, attribute: &Attribute, object: &str) -> bool
         // `nodetype` of a power distribution unit is conditioned on itself; the other column decides.
         .filter(|other| other.condition.is_none())
         .find_map(|other| column(model, other, object));
-    held.is_some_and(|held| condition.values.contains(&held.as_str()))
+    held.is_some_and(|held| condition.values.iter().any(|value| has_word(&held, value)))
+}
+
+/// Whether a text holds a word: `nodetype=ppc,osi` is a `ppc` too.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_edge = |beside: Option<char>| beside.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+    text.match_indices(word).any(|(at, found)| {
+        let (before, after) = (text.get(..at), text.get(at + found.len()..));
+        is_edge(before.and_then(|text| text.chars().next_back()))
+            && is_edge(after.and_then(|text| text.chars().next()))
+    })
 }
 
 /// What a column holds for an object, conditions aside.

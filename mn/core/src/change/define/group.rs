@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::{Fault, Verb, list};
 use crate::change::{Define, Draft, ListEdit, Range, Talk};
 use crate::model::Model;
 use crate::query::object::{self, cell};
@@ -13,104 +14,152 @@ use crate::query::select::{self, Selection};
 use crate::table::{RowKey, attribute, schema};
 
 /// What is said of a group's members.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Members {
-    /// `members=`, as typed.
-    range: Option<String>,
-    /// `wherevals=`, or the `-w` options.
-    wherevals: Option<String>,
-    /// Whether it is (to be) dynamic.
-    is_dynamic: bool,
+#[derive(Clone, Debug)]
+pub(super) struct Members<'a> {
+    group: &'a str,
+    kind: Kind,
+    /// Whether the group has no row of its own yet and is to have one.
+    is_new: bool,
+    /// Whether `mkdef` makes it, which says where nobody is in it; `chdef` does not.
+    is_made: bool,
 }
 
-/// A refusal that leaves the group as it was.
-type Refuse = String;
+/// How the members are meant.
+#[derive(Clone, Debug)]
+enum Kind {
+    /// By these conditions, `::` between them; empty where nothing is said.
+    Dynamic(String),
+    /// The nodes of a noderange, which may be empty.
+    Static(String),
+    /// The nodes for which conditions hold now.
+    Selected(String),
+    /// Nothing is said.
+    Unsaid,
+}
 
-impl Members {
+impl<'a> Members<'a> {
     /// Takes what is about members out of a group's attributes.
-    pub(super) fn take(args: &Define, attributes: &mut Vec<(String, String)>, was_dynamic: bool) -> Self {
-        let mut members = Self { is_dynamic: args.dynamic || was_dynamic, range: None, wherevals: None };
-        attributes.retain(|(name, value)| {
-            match name.as_str() {
-                "members" => members.range = Some(value.clone()),
-                "wherevals" => members.wherevals = Some(value.clone()),
-                "grouptype" => members.is_dynamic = value == "dynamic",
-                _ => return true,
+    pub(super) fn take(
+        model: &Model,
+        verb: Verb,
+        args: &Define,
+        group: &'a str,
+        attributes: &mut Vec<(String, String)>,
+    ) -> Result<Self, Fault> {
+        let held = cell(model, schema::NODEGROUP, group, "grouptype");
+        // A group that `mkdef -f` replaces is gone by now.
+        let is_there = verb == Verb::Change && model.has_group(group);
+        let has_attributes = !attributes.is_empty();
+        let mut take = |wanted: &str| {
+            let at = attributes.iter().position(|(name, _)| name == wanted)?;
+            Some(attributes.remove(at).1)
+        };
+        let (range, wherevals, grouptype) = (take("members"), take("wherevals"), take("grouptype"));
+        let is_said_dynamic = grouptype.as_deref() == Some("dynamic");
+        let is_dynamic = match is_there {
+            true => held == Some("dynamic"),
+            false => is_said_dynamic || grouptype.is_none() && args.dynamic,
+        };
+        let wherevals = match args.select.as_slice() {
+            [] => wherevals,
+            selections => Some(selections.join("::")),
+        };
+        let kind = if is_dynamic || is_there && is_said_dynamic {
+            // What `lsdef -z` shows of one is taken back: it says that the group is dynamic.
+            if !attributes.is_empty() || has_attributes && !is_said_dynamic {
+                return Err(Fault::Hard(format!(
+                    "Can not assign attributes to dynamic node group '{group}'."
+                )));
             }
-            false
-        });
-        if !args.select.is_empty() {
-            members.wherevals = Some(args.select.join("::"));
-        }
-        members
+            Kind::Dynamic(wherevals.unwrap_or_default())
+        } else if args.dynamic && has_attributes {
+            return Err(Fault::Hard(format!("Can not assign attributes to dynamic node group '{group}'.")));
+        } else {
+            match (range.filter(|range| range != "static"), wherevals) {
+                (Some(range), _) if !range.is_empty() && !args.select.is_empty() => {
+                    let text = "Cannot use a list of members together with the '-w' option.";
+                    return Err(Fault::Hard(text.to_owned()));
+                }
+                (Some(range), _) => Kind::Static(range),
+                (None, Some(wherevals)) if !wherevals.is_empty() => Kind::Selected(wherevals),
+                _ => Kind::Unsaid,
+            }
+        };
+        Ok(Self { group, kind, is_new: !is_there, is_made: verb == Verb::Make })
     }
 
-    /// Writes them. Names that do not exist are said, and the others become members.
+    /// Writes them; whether anything was written. Names that do not exist are said, and the others
+    /// become members.
     pub(super) fn write(
         &self,
         draft: &mut Draft,
-        group: &str,
-        has_others: bool,
         list: ListEdit,
         talk: &mut Talk<'_>,
-    ) -> Result<(), Refuse> {
-        let is_new = !draft.model().has_group(group);
-        if self.is_dynamic {
-            return self.write_dynamic(draft, group, has_others);
-        }
+    ) -> Result<bool, Fault> {
+        let group = self.group;
         let key = RowKey::one(group);
-        if is_new || cell(draft.model(), schema::NODEGROUP, group, "grouptype").is_some() {
+        let nodes = match &self.kind {
+            Kind::Dynamic(wherevals) => return self.write_dynamic(draft, wherevals, list),
+            Kind::Static(range) => known(draft.model(), range, talk)?,
+            Kind::Selected(wherevals) => matching(draft.model(), wherevals)?,
+            Kind::Unsaid => {
+                if self.is_new {
+                    draft.set(schema::NODEGROUP, &key, "grouptype", "static");
+                    if self.is_made {
+                        talk.warn(&format!("Cannot determine a member list for group '{group}'."));
+                    }
+                }
+                return Ok(self.is_new);
+            }
+        };
+        if self.is_new || cell(draft.model(), schema::NODEGROUP, group, "grouptype").is_some() {
             draft.set(schema::NODEGROUP, &key, "grouptype", "static");
             draft.set(schema::NODEGROUP, &key, "members", "static");
         }
-        let nodes = match (&self.range, &self.wherevals) {
-            (Some(range), _) => known(draft.model(), range, talk)?,
-            (None, Some(wherevals)) => matching(draft.model(), wherevals)?,
-            (None, None) => {
-                if is_new {
-                    talk.warn(&format!("Cannot determine a member list for group '{group}'."));
-                }
-                return Ok(());
-            }
-        };
-        set_members(draft, group, &nodes, list);
-        Ok(())
+        set_members(draft, group, &nodes, list, talk);
+        Ok(true)
     }
 
-    fn write_dynamic(&self, draft: &mut Draft, group: &str, has_others: bool) -> Result<(), Refuse> {
-        if has_others {
-            return Err(format!(
-                "The group '{group}' is dynamic: it takes no attributes but its conditions."
-            ));
+    fn write_dynamic(&self, draft: &mut Draft, said: &str, list: ListEdit) -> Result<bool, Fault> {
+        let group = self.group;
+        let held = cell(draft.model(), schema::NODEGROUP, group, "wherevals").unwrap_or_default();
+        if said.is_empty() && !held.is_empty() {
+            return Ok(false);
         }
-        if self.range.is_some() {
-            return Err(format!(
-                "The group '{group}' is dynamic: its members follow from -w, not from members=."
-            ));
-        }
-        let held = cell(draft.model(), schema::NODEGROUP, group, "wherevals").map(str::to_owned);
-        let Some(wherevals) = self.wherevals.clone().or(held).filter(|text| !text.is_empty()) else {
-            return Err(format!(
-                "The 'where' attributes and values were not provided for dynamic group '{group}'."
-            ));
+        let edited = match list {
+            ListEdit::Replace => Ok(said.to_owned()),
+            _ => list::merged(held, said, "::", list),
         };
+        let wherevals = edited.map_err(|item| {
+            Fault::Soft(format!(
+                "{item} is not in the attribute of 'wherevals' for the '{group}' definition."
+            ))
+        })?;
+        if wherevals.is_empty() {
+            return Err(Fault::Hard(format!(
+                "The 'where' attributes and values were not provided for dynamic group '{group}'."
+            )));
+        }
         parse(&wherevals)?;
         let key = RowKey::one(group);
         draft.set(schema::NODEGROUP, &key, "grouptype", "dynamic");
         draft.set(schema::NODEGROUP, &key, "members", "dynamic");
         draft.set(schema::NODEGROUP, &key, "wherevals", &wherevals);
-        Ok(())
+        Ok(true)
     }
 }
 
 /// The nodes of a noderange that exist; the others are said.
-fn known(model: &Model, text: &str, talk: &mut Talk<'_>) -> Result<Vec<String>, Refuse> {
+fn known(model: &Model, text: &str, talk: &mut Talk<'_>) -> Result<Vec<String>, String> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
     let range::Names { mut names, warnings } = range::names(model, &Range::new(text))?;
     warnings.iter().for_each(|text| talk.warn(text));
     names.retain(|name| {
         let is_known = model.has_node(name);
         if !is_known {
-            talk.error(&format!("Could not find an object named '{name}' of type 'node'."));
+            talk.error(&format!("Could not find a node named '{name}', skipping to the next node."));
         }
         is_known
     });
@@ -118,7 +167,7 @@ fn known(model: &Model, text: &str, talk: &mut Talk<'_>) -> Result<Vec<String>, 
 }
 
 /// The nodes for which all conditions hold now.
-fn matching(model: &Model, wherevals: &str) -> Result<Vec<String>, Refuse> {
+fn matching(model: &Model, wherevals: &str) -> Result<Vec<String>, String> {
     let selections = parse(wherevals)?;
     let Some(kind) = attribute::object_type("node") else { return Ok(Vec::new()) };
     let holds = |node: &str| {
@@ -130,7 +179,7 @@ fn matching(model: &Model, wherevals: &str) -> Result<Vec<String>, Refuse> {
 }
 
 /// The conditions of `a==b::c=~d`.
-fn parse(wherevals: &str) -> Result<Vec<Selection>, Refuse> {
+fn parse(wherevals: &str) -> Result<Vec<Selection>, String> {
     wherevals
         .split("::")
         .map(|text| {
@@ -142,16 +191,22 @@ fn parse(wherevals: &str) -> Result<Vec<Selection>, Refuse> {
         .collect()
 }
 
-fn set_members(draft: &mut Draft, group: &str, nodes: &[String], list: ListEdit) {
+fn set_members(draft: &mut Draft, group: &str, nodes: &[String], list: ListEdit, talk: &mut Talk<'_>) {
     if list == ListEdit::Remove {
-        nodes.iter().for_each(|node| leave(draft, node, group));
+        for node in nodes {
+            if !leave(draft, node, group) {
+                talk.error(&format!("{node} is not a member of '{group}'."));
+            }
+        }
         return;
     }
     if list == ListEdit::Replace {
         let wanted: BTreeSet<&str> = nodes.iter().map(String::as_str).collect();
         let held: Vec<String> =
             draft.model().members(group).into_iter().map(|node| node.to_string()).collect();
-        held.iter().filter(|node| !wanted.contains(node.as_str())).for_each(|node| leave(draft, node, group));
+        for node in held.iter().filter(|node| !wanted.contains(node.as_str())) {
+            leave(draft, node, group);
+        }
     }
     nodes.iter().for_each(|node| join(draft, node, group));
 }
@@ -165,14 +220,16 @@ fn join(draft: &mut Draft, node: &str, group: &str) {
     }
 }
 
-/// Takes a group out of a node's groups.
-pub(crate) fn leave(draft: &mut Draft, node: &str, group: &str) {
+/// Takes a group out of a node's groups; whether it was there.
+pub(crate) fn leave(draft: &mut Draft, node: &str, group: &str) -> bool {
     let mut groups = groups_of(draft.model(), node);
     let before = groups.len();
     groups.retain(|known| known != group);
-    if groups.len() != before {
-        draft.set(schema::NODELIST, &RowKey::one(node), "groups", &groups.join(","));
+    if groups.len() == before {
+        return false;
     }
+    draft.set(schema::NODELIST, &RowKey::one(node), "groups", &groups.join(","));
+    true
 }
 
 fn groups_of(model: &Model, node: &str) -> Vec<String> {

@@ -1,23 +1,28 @@
 //! `mkdef` and `chdef`: definitions are made and changed.
 //!
-//! Texts, streams and exit statuses are xCAT's, because scripts read them. Two things are
+//! Texts, streams and exit statuses are xCAT's, because scripts read them. Three things are
 //! different on purpose: an object is never half changed (xCAT leaves what it wrote before an
-//! error), and the model's rules (`model::check`) may refuse what xCAT stores and stumbles over
-//! later.
+//! error), the model's rules (`model::check`) may refuse what xCAT stores and stumbles over later,
+//! and after an error it is also said what was done (on standard error, where no script looks).
 
+mod derive;
 pub(crate) mod group;
+mod list;
+mod network;
+mod object;
 mod request;
 pub(crate) mod targets;
+pub(crate) mod template;
 
 use serde_json::json;
 
 use super::verify::{self, Part, Refused};
 use super::write::{self, WriteError};
-use super::{Context, Define, Draft, ListEdit, Outcome, Talk, delete, rename};
+use super::{Context, Define, Draft, Outcome, Talk, rename};
 use crate::model::Model;
-use crate::query::object::{self, cell, split_nic};
-use crate::table::{attribute, nearest, schema};
-use group::Members;
+use crate::query::object as objects;
+use crate::query::select;
+use crate::table::attribute;
 use request::Wanted;
 
 const SOME_FAILED: &str =
@@ -32,6 +37,21 @@ pub(super) enum Verb {
     Change,
 }
 
+/// Why an object is left as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// xCAT ends with the sentence that something failed.
+    Hard(String),
+    /// xCAT says it and counts on; the exit status tells.
+    Soft(String),
+}
+
+impl From<String> for Fault {
+    fn from(text: String) -> Self {
+        Self::Hard(text)
+    }
+}
+
 /// Plans one of the two.
 pub(super) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) -> Outcome {
     if let Some(new) = &args.rename {
@@ -40,21 +60,21 @@ pub(super) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) 
         });
     }
     verify::plan(model, args.mode, context, |draft, talk, refused| {
-        let mut wanted = request::read(model, args, talk)?;
-        let has_unknown = drop_unknown(&mut wanted, talk);
-        if has_unknown && verb == Verb::Make {
-            talk.error(SOME_FAILED);
+        check_selections(args, talk)?;
+        let mut tally = Tally::default();
+        let mut wanted = request::read(model, args, talk, &mut tally.has_failed)?;
+        drop_misnamed(model, verb, &mut wanted, talk)?;
+        tally.has_failed |= drop_unknown(&mut wanted, args.stanza.is_some(), talk);
+        if tally.has_failed && verb == Verb::Make {
             return None;
         }
         let says_enough = |object: &Wanted| !object.attributes.is_empty() || object.kind.name == "group";
         if !wanted.iter().any(says_enough) {
-            return nothing_given(verb, has_unknown, talk);
+            return nothing_given(verb, args, &tally, talk);
         }
-        let mut tally = Tally::default();
-        for object in &wanted {
+        for object in wanted.iter().filter(|object| says_enough(object)) {
             define(draft, verb, args, object, refused, talk, &mut tally);
         }
-        tally.has_failed |= has_unknown;
         conclude(verb, args, &tally, talk);
         Some(tally.parts)
     })
@@ -66,25 +86,88 @@ struct Tally {
     parts: Vec<Part>,
     /// Some object was refused, or is not quite as it was asked for.
     has_failed: bool,
-    /// Some object was there already (`mkdef`).
-    has_skipped: bool,
+}
+
+/// `-w` is read before anything is done.
+fn check_selections(args: &Define, talk: &mut Talk<'_>) -> Option<()> {
+    for text in &args.select {
+        let Some((name, ..)) = select::split(text).filter(|_| select::Selection::parse(text).is_ok()) else {
+            talk.error("Incorrect selection string specified with -w flag.");
+            return None;
+        };
+        let is_of_group = args.dynamic && args.types == ["group"];
+        if is_of_group && attribute::named("node", name).next().is_none() {
+            talk.error(&format!(
+                "Incorrect attribute '{name}' in the selection string specified with -w flag."
+            ));
+            hint_nearest("node", name, talk);
+            return None;
+        }
+    }
+    Some(())
+}
+
+fn hint_nearest(kind: &str, name: &str, talk: &mut Talk<'_>) {
+    let nearest = attribute::nearest(kind, name);
+    if !nearest.is_empty() {
+        talk.hint(format!("  try      {}", nearest.join(", ")));
+    }
+}
+
+/// Objects whose names cannot be: `mkdef` then makes nothing, `chdef` leaves them out.
+fn drop_misnamed(model: &Model, verb: Verb, wanted: &mut Vec<Wanted>, talk: &mut Talk<'_>) -> Option<()> {
+    let mut dotted: Vec<String> = Vec::new();
+    let mut invalid: Vec<String> = Vec::new();
+    wanted.retain(|Wanted { kind, name, .. }| {
+        let is_there = verb == Verb::Change && objects::exists(model, kind, name);
+        if is_there || !targets::is_misnamed(model, kind, name) {
+            return true;
+        }
+        let is_dotted = kind.name == "node" && name.contains('.');
+        if is_dotted { &mut dotted } else { &mut invalid }.push(name.clone());
+        false
+    });
+    if !dotted.is_empty() {
+        talk.error(&targets::dotted(&dotted.join(",")));
+    }
+    if !invalid.is_empty() && (dotted.is_empty() || verb == Verb::Change) {
+        talk.error(&targets::invalid(&invalid.join(",")));
+    }
+    let is_any = !dotted.is_empty() || !invalid.is_empty();
+    if verb == Verb::Make && !is_any {
+        warn_capitals(wanted.iter().map(|object| (object.kind.name, object.name.as_str())), talk);
+    }
+    (verb == Verb::Change || !is_any).then_some(())
+}
+
+fn warn_capitals<'a>(objects: impl Iterator<Item = (&'a str, &'a str)>, talk: &mut Talk<'_>) {
+    let names: Vec<&str> = objects
+        .filter(|(kind, name)| *kind == "node" && name.bytes().any(|b| b.is_ascii_uppercase()))
+        .map(|(_, name)| name)
+        .collect();
+    if !names.is_empty() {
+        talk.warn(&format!(
+            "The node name '{}' contains capital letters which may not be resolved correctly by the dns server.",
+            names.join(",")
+        ));
+    }
 }
 
 /// Takes attributes that do not exist out of the request, and says so once for each type.
-fn drop_unknown(wanted: &mut [Wanted], talk: &mut Talk<'_>) -> bool {
+fn drop_unknown(wanted: &mut [Wanted], is_stanza: bool, talk: &mut Talk<'_>) -> bool {
     let mut said: Vec<(&str, String)> = Vec::new();
     for object in wanted {
         let kind = object.kind;
         object.attributes.retain(|(name, _)| {
             let is_known = write::is_known(kind, name);
             if !is_known && !said.iter().any(|(of, known)| *of == kind.name && known == name) {
-                let error = WriteError::Unknown { name: name.clone(), kind: kind.name };
+                let base = objects::split_nic(name).map_or(name.as_str(), |(packed, _)| packed);
+                let error = WriteError::Unknown { name: base.to_owned(), kind: kind.name };
                 talk.error(&error.to_string());
-                talk.error("Skipping to the next attribute.");
-                let nearest = attribute::nearest(kind.name, name);
-                if !nearest.is_empty() {
-                    talk.hint(format!("  try      {}", nearest.join(", ")));
+                if !is_stanza {
+                    talk.error("Skipping to the next attribute.");
                 }
+                hint_nearest(kind.name, base, talk);
                 said.push((kind.name, name.clone()));
             }
             is_known
@@ -93,14 +176,17 @@ fn drop_unknown(wanted: &mut [Wanted], talk: &mut Talk<'_>) -> bool {
     !said.is_empty()
 }
 
-fn nothing_given(verb: Verb, has_unknown: bool, talk: &mut Talk<'_>) -> Option<Vec<Part>> {
-    match (verb, has_unknown) {
-        (Verb::Make, _) => talk.error(
-            "No object definitions have been created or modified: no attributes were specified. \
-             Give attr=value words, a stanza file (-z) or a template (--template).",
-        ),
-        (Verb::Change, true) => talk.error(SOME_FAILED),
-        (Verb::Change, false) => talk.info("No object definitions have been created or modified."),
+fn nothing_given(verb: Verb, args: &Define, tally: &Tally, talk: &mut Talk<'_>) -> Option<Vec<Part>> {
+    match verb {
+        Verb::Make => {
+            let text = "No object definitions have been created or modified: no attributes were specified.";
+            let is_node = args.types.iter().any(|kind| kind == "node");
+            let more = " The 'groups' attribute is required when creating node definitions.";
+            talk.error(&format!("{text}{}", if is_node { more } else { "" }));
+            talk.hint("  try      attr=value words, a stanza file (-z) or a template (--template)");
+        }
+        Verb::Change if tally.has_failed => talk.error(SOME_FAILED),
+        Verb::Change => talk.info("No object definitions have been created or modified."),
     }
     None
 }
@@ -110,178 +196,87 @@ fn define(
     draft: &mut Draft,
     verb: Verb,
     args: &Define,
-    object: &Wanted,
+    wanted: &Wanted,
     refused: &Refused,
     talk: &mut Talk<'_>,
     tally: &mut Tally,
 ) {
-    let Wanted { kind, name, .. } = object;
-    let is_there = object::exists(draft.model(), kind, name);
-    if is_there && verb == Verb::Make && !args.force {
+    let Wanted { kind, name, .. } = wanted;
+    let is_there = objects::exists(draft.model(), kind, name);
+    if is_there && verb == Verb::Make && !args.force && kind.name != "network" {
         talk.warn(&format!(
             "A definition for '{name}' already exists. No changes will be made.  Run again with '-f' option to force replace."
         ));
-        tally.has_skipped = true;
         return;
     }
     let reason = refused.reason(name).map(str::to_owned);
     let savepoint = draft.savepoint();
     let written = match reason {
-        Some(reason) => Err(reason),
-        None => write_object(draft, verb, args, object, is_there, talk),
+        Some(reason) => Err(Fault::Hard(reason)),
+        None => object::write(draft, verb, args, wanted, is_there, talk),
     };
     match written {
-        Ok(()) => {
+        Ok(false) => {}
+        Ok(true) => {
             let result = if is_there { "modified" } else { "created" };
             talk.record(|| json!({"type": kind.name, "name": name, "result": result}));
             tally.parts.push(Part { kind, name: name.clone(), is_new: !is_there });
         }
-        Err(text) => {
+        Err(fault) => {
             draft.rollback(savepoint);
+            tally.has_failed |= matches!(fault, Fault::Hard(_));
+            let (Fault::Hard(text) | Fault::Soft(text)) = fault;
             talk.error(&text);
             talk.record(|| json!({"type": kind.name, "name": name, "result": "refused", "reason": text}));
-            tally.has_failed = true;
         }
     }
-}
-
-fn write_object(
-    draft: &mut Draft,
-    verb: Verb,
-    args: &Define,
-    object: &Wanted,
-    is_there: bool,
-    talk: &mut Talk<'_>,
-) -> Result<(), String> {
-    let Wanted { kind, name, attributes } = object;
-    let mut attributes = attributes.clone();
-    if !is_there {
-        refuse_creation(draft.model(), args, object)?;
-        if kind.name == "node" && name.bytes().any(|b| b.is_ascii_uppercase()) {
-            talk.warn(&format!(
-                "The node name '{name}' contains capital letters which may not be resolved correctly by the dns server."
-            ));
-        }
-        if kind.name == "osimage" && !attributes.iter().any(|(known, _)| known == "imagetype") {
-            attributes.push(("imagetype".to_owned(), "linux".to_owned()));
-        }
-    } else if verb == Verb::Make {
-        delete::remove(draft, kind, name);
-    }
-    let list = if is_there { args.list } else { ListEdit::Replace };
-    if kind.name == "group" {
-        let was_dynamic = cell(draft.model(), schema::NODEGROUP, name, "grouptype") == Some("dynamic");
-        let members = Members::take(args, &mut attributes, was_dynamic);
-        members.write(draft, name, !attributes.is_empty(), list, talk)?;
-    }
-    ensure_row(draft, object);
-    order(kind.name, &mut attributes);
-    for (attribute, value) in &attributes {
-        let value = listed(draft.model(), object, attribute, value, list)?;
-        write::set(draft, kind, name, attribute, &value).map_err(|error| error.to_string())?;
-    }
-    Ok(())
-}
-
-/// What an object needs that is not there yet.
-fn refuse_creation(model: &Model, args: &Define, object: &Wanted) -> Result<(), String> {
-    let Wanted { kind, name, attributes } = object;
-    if args.list == ListEdit::Remove {
-        return Err(format!("Could not find an object named '{name}' of type '{}'.", kind.name));
-    }
-    if let Some(text) = targets::refuse_name(model, kind, name) {
-        return Err(text);
-    }
-    let has = |wanted: &str| attributes.iter().any(|(known, value)| known == wanted && !value.is_empty());
-    match kind.name {
-        "node" if !has("groups") => {
-            let text =
-                format!("Attribute 'groups' is not specified for node '{name}', skipping to the next node.");
-            let close = nearest::names(name, model.nodes().map(|node| node.as_str()));
-            let or = if close.is_empty() { String::new() } else { format!(", or {}", close.join(", ")) };
-            Err(format!("{text}\n  try      groups=all, to make it{or}"))
-        }
-        "network" if !has("net") || !has("mask") => {
-            Err(format!("The attributes 'net' and 'mask' must both be specified for the network '{name}'."))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// An object whose name alone makes it exist has its row before its attributes are set.
-fn ensure_row(draft: &mut Draft, object: &Wanted) {
-    let Wanted { kind, name, .. } = object;
-    let table = match kind.name {
-        "osimage" => schema::OSIMAGE,
-        "policy" => schema::POLICY,
-        "route" => schema::ROUTES,
-        _ => return,
-    };
-    let key = crate::table::RowKey::one(name);
-    if draft.model().tables().row(table, name).is_none() {
-        draft.put_row(table, &key, crate::table::Row::new());
-    }
-}
-
-/// Attributes on which others are conditioned come first (`mgt` before `bmc`).
-fn order(kind: &str, attributes: &mut [(String, String)]) {
-    attributes.sort_by_key(|(name, _)| {
-        attribute::named(kind, name).next().is_some_and(|attribute| attribute.condition.is_some())
-    });
-}
-
-/// The value to write: the given one, or the list that is there with it added or removed.
-fn listed(model: &Model, object: &Wanted, name: &str, value: &str, list: ListEdit) -> Result<String, String> {
-    if list == ListEdit::Replace {
-        return Ok(value.to_owned());
-    }
-    if split_nic(name).is_some() {
-        return Err(format!(
-            "'{name}': the options -p and -m do not work on one interface of a nic attribute."
-        ));
-    }
-    let held = object::value(model, object.kind, &object.name, name).unwrap_or_default();
-    let mut items: Vec<&str> = held.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
-    for item in value.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        let place = items.iter().position(|known| *known == item);
-        match (list, place) {
-            (ListEdit::Remove, Some(at)) => drop(items.remove(at)),
-            (ListEdit::Remove, None) => {
-                return Err(format!(
-                    "{item} is not in the attribute of '{name}' for the '{}' definition.",
-                    object.name
-                ));
-            }
-            (_, None) => items.push(item),
-            (_, Some(_)) => {}
-        }
-    }
-    Ok(items.join(","))
 }
 
 fn conclude(verb: Verb, args: &Define, tally: &Tally, talk: &mut Talk<'_>) {
     let count = tally.parts.len();
+    let counted = format!("{count} object definitions have been created or modified.");
     if tally.has_failed {
         talk.error(SOME_FAILED);
-    } else if tally.has_skipped && count == 0 {
-        talk.error("0 object definitions have been created or modified.");
-        return;
-    }
-    if count == 0 {
-        if !tally.has_failed {
-            talk.info("No object definitions have been created or modified.");
+        if count > 0 && !args.mode.atomic && !args.mode.dry_run {
+            talk.hint(format!("  done     {counted}"));
         }
         return;
     }
-    if args.verbose {
-        talk.info("The database was updated for the following objects:");
-        tally.parts.iter().for_each(|part| talk.info(part.name.clone()));
-    } else {
-        talk.info(format!("{count} object definitions have been created or modified."));
+    let names = || {
+        let mut names: Vec<&str> = tally.parts.iter().map(|part| part.name.as_str()).collect();
+        names.sort_unstable();
+        names.join("\n")
+    };
+    match (verb, count, args.verbose) {
+        (Verb::Make, 0, is_verbose) => {
+            if is_verbose {
+                talk.error("The database was not updated.");
+            }
+            talk.error(&counted);
+        }
+        (Verb::Make, _, false) | (Verb::Change, 1.., false) => talk.info(counted),
+        (Verb::Make, _, true) => {
+            talk.info(format!("The database was updated for the following objects:\n{}", names()));
+            talk.info(counted);
+        }
+        (Verb::Change, 0, true) => talk.info("No database was updated"),
+        (Verb::Change, _, true) => {
+            talk.info(format!("The database was updated for the following objects:\n{}", names()));
+        }
+        (Verb::Change, 0, false) => {
+            talk.info("No object definitions have been created or modified.");
+        }
     }
-    let new: Vec<&str> =
-        tally.parts.iter().filter(|part| part.is_new).map(|part| part.name.as_str()).collect();
-    if verb == Verb::Change && !new.is_empty() {
-        talk.info(format!("New object definitions '{}' have been created.", new.join(",")));
+    if verb == Verb::Change && !args.verbose {
+        say_new(&tally.parts, talk);
     }
+}
+
+fn say_new(parts: &[Part], talk: &mut Talk<'_>) {
+    let new = || parts.iter().filter(|part| part.is_new);
+    let names: Vec<&str> = new().map(|part| part.name.as_str()).collect();
+    if !names.is_empty() {
+        talk.info(format!("New object definitions '{}' have been created.", names.join(",")));
+    }
+    warn_capitals(new().map(|part| (part.kind.name, part.name.as_str())), talk);
 }

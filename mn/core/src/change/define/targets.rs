@@ -1,6 +1,6 @@
 //! Which objects the definition commands mean: types, and names or noderanges.
 
-use common::id::{ImageName, NetworkName};
+use common::id::{ImageName, NetworkName, NodeName};
 
 use crate::change::{Range, Talk};
 use crate::model::Model;
@@ -16,9 +16,7 @@ pub(crate) fn kinds(types: &[String], talk: &mut Talk<'_>) -> Option<Vec<&'stati
     let mut kinds = Vec::new();
     for name in types {
         let Some(kind) = attribute::object_type(name) else {
-            let text = format!("\nType '{name}' is not a valid xCAT object type.");
-            let close = nearest::names(name, attribute::object_types().map(|kind| kind.name));
-            talk.error(&nearest::hinted(text, &close));
+            talk.error(&no_type(name));
             return None;
         };
         kinds.push(kind);
@@ -70,6 +68,10 @@ pub(crate) fn names(
     match range::names(model, range) {
         Ok(found) => {
             found.warnings.iter().for_each(|text| talk.warn(text));
+            if found.names.is_empty() {
+                talk.error(&format!("No node in '{}', check the noderange syntax.", range.text));
+                return None;
+            }
             Some(found.names)
         }
         Err(text) => {
@@ -79,14 +81,18 @@ pub(crate) fn names(
     }
 }
 
-/// Why a new object may not have this name; none where it may.
-pub(crate) fn refuse_name(model: &Model, kind: &ObjectType, name: &str) -> Option<String> {
+/// There is no such type.
+pub(crate) fn no_type(name: &str) -> String {
+    let text = format!("\nType '{name}' is not a valid xCAT object type.");
+    let close = nearest::names(name, attribute::object_types().map(|kind| kind.name));
+    nearest::hinted(text, &close)
+}
+
+/// Whether no object of a type may have this name.
+pub(crate) fn is_misnamed(model: &Model, kind: &ObjectType, name: &str) -> bool {
     let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     let is_valid = match kind.name {
-        "node" if name.contains('.') => {
-            return Some(format!("The object name '{name}' is invalid, Cannot use '.' in node name."));
-        }
-        "node" => is_plain && name.parse::<common::id::NodeName>().is_ok(),
+        "node" => is_plain && name.parse::<NodeName>().is_ok(),
         // A group is addressed by noderanges: its name must come out of one as itself.
         "group" => {
             let is_itself = range::names(model, &Range::new(name)).is_ok_and(|found| found.names == [name]);
@@ -95,9 +101,19 @@ pub(crate) fn refuse_name(model: &Model, kind: &ObjectType, name: &str) -> Optio
         "network" => name.parse::<NetworkName>().is_ok(),
         "osimage" => name.parse::<ImageName>().is_ok(),
         "site" => name == CLUSTERSITE,
-        _ => !name.chars().any(|c| c.is_control() || c.is_whitespace()),
+        _ => !name.is_empty() && !name.chars().any(|c| c.is_control() || c.is_whitespace()),
     };
-    (!is_valid).then(|| {
-        format!("The object name '{name}' is invalid, please refer to \"man xcatdb\" for the valid \"xCAT Object Name Format\"")
-    })
+    !is_valid
+}
+
+/// Names of nodes with dots in them are refused.
+pub(crate) fn dotted(names: &str) -> String {
+    format!("The object name '{names}' is invalid, Cannot use '.' in node name.")
+}
+
+/// Names that cannot be are refused.
+pub(crate) fn invalid(names: &str) -> String {
+    format!(
+        "The object name '{names}' is invalid, please refer to \"man xcatdb\" for the valid \"xCAT Object Name Format\""
+    )
 }
