@@ -7,6 +7,7 @@
 //! | [`process`] | daemons and commands inside a host |
 //! | [`programs`], [`packages`] | our programs, and the clients that nobody here wrote |
 //! | [`attack`] | what a hostile machine sends |
+//! | [`bench`] | what a large site costs |
 //! | [`client`] | one question of one real client, and its answer |
 //! | [`server`] | servers of others that ours work with |
 //! | [`cluster`] | a management node, service nodes and compute nodes |
@@ -22,6 +23,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run on the machine's own clock and threads")]
 
 pub mod attack;
+pub mod bench;
 pub mod client;
 pub mod cluster;
 pub mod fleet;

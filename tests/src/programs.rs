@@ -20,12 +20,21 @@ impl Programs {
     /// # Errors
     /// When they are not there and cannot be built.
     pub fn find() -> Result<Self> {
+        Self::find_some(&NAMES)
+    }
+
+    /// The same, where not all of them are needed.
+    ///
+    /// # Errors
+    /// When one that is named is not there.
+    pub fn find_some(names: &[&str]) -> Result<Self> {
         let here = std::env::current_exe()?;
         let folder = here.ancestors().skip(1).find(|dir| dir.file_name().is_some_and(|name| name != "deps"));
         let folder = folder.ok_or("this program lies in no folder")?.to_owned();
         let programs = Self { folder };
-        if NAMES.iter().any(|name| !programs.path(name).is_file()) {
-            return Err("mn, sn and node-agent are not built; try: cargo build --release".into());
+        if names.iter().any(|name| !programs.path(name).is_file()) {
+            let names = names.join(", ");
+            return Err(format!("not all of {names} are built; try: cargo build --release").into());
         }
         Ok(programs)
     }
@@ -35,17 +44,29 @@ impl Programs {
     /// # Errors
     /// When the build fails.
     pub fn build() -> Result<()> {
+        Self::build_some(&NAMES)
+    }
+
+    /// Builds some of them.
+    ///
+    /// # Errors
+    /// When the build fails.
+    pub fn build_some(names: &[&str]) -> Result<()> {
         let Some(cargo) = std::env::var_os("CARGO") else { return Ok(()) };
         let here = std::env::current_exe()?;
         let release = here.ancestors().any(|dir| dir.file_name().is_some_and(|name| name == "release"));
         let mut command = Command::new(cargo);
-        command.arg("build").args(NAMES.iter().flat_map(|name| ["-p", name]));
+        command.arg("build").args(names.iter().flat_map(|name| ["-p", name]));
         command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
         if release {
             command.arg("--release");
         }
         let status = command.status()?;
-        if status.success() { Ok(()) } else { Err("the build of mn, sn and node-agent failed".into()) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the build of {} failed", names.join(", ")).into())
+        }
     }
 
     /// The path of a program.

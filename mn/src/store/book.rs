@@ -247,7 +247,7 @@ fn prepare<T: Send + 'static>(
         return (None, Box::new(move |_| drop(answer.send(Err(BookError::Bug)))));
     };
     let Planned { change, note, record, cursor, value } = planned;
-    let edits = change.map(|change| change.edits().to_vec()).unwrap_or_default();
+    let edits = change.map(Change::into_edits).unwrap_or_default();
     if edits.iter().any(|edit| edit.key.as_str().contains('\0')) {
         return (None, Box::new(move |_| drop(answer.send(Err(BookError::OddKey)))));
     }

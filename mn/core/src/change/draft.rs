@@ -1,8 +1,5 @@
 //! A change in the making: a working copy of the model, and the edits that led to it.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use common::id::Revision;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +30,11 @@ impl Change {
     /// Whether nothing would change.
     pub const fn is_empty(&self) -> bool {
         self.edits.is_empty()
+    }
+
+    /// The same, for whoever keeps them.
+    pub fn into_edits(self) -> Vec<Edit> {
+        self.edits
     }
 
     /// The edits that take it back.
@@ -131,7 +133,12 @@ impl Draft {
 
     /// The change: edits of one row merged, and what comes to nothing dropped.
     pub fn finish(self) -> Change {
-        Change { base: self.base, edits: merged(self.log) }
+        self.close().0
+    }
+
+    /// The change, and the model as it would be with it.
+    pub(super) fn close(self) -> (Change, Model) {
+        (Change { base: self.base, edits: merged(self.log) }, self.model)
     }
 
     fn write(&mut self, table: TableId, key: &RowKey, after: Option<Row>) {
@@ -146,17 +153,19 @@ impl Draft {
 }
 
 /// One edit for each row: the first `before` with the last `after`.
-pub fn merged(log: Vec<Edit>) -> Vec<Edit> {
-    let mut rows: BTreeMap<(TableId, RowKey), Edit> = BTreeMap::new();
+pub fn merged(mut log: Vec<Edit>) -> Vec<Edit> {
+    // Stable, so that edits of one row stay in their order; and quick where a command went through
+    // its objects by name.
+    log.sort_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
+    let mut edits: Vec<Edit> = Vec::with_capacity(log.len());
     for edit in log {
-        match rows.entry((edit.table, edit.key.clone())) {
-            Entry::Vacant(place) => {
-                place.insert(edit);
-            }
-            Entry::Occupied(mut place) => place.get_mut().after = edit.after,
+        match edits.last_mut().filter(|last| (last.table, &last.key) == (edit.table, &edit.key)) {
+            Some(last) => last.after = edit.after,
+            None => edits.push(edit),
         }
     }
-    rows.into_values().filter(|edit| edit.before != edit.after).collect()
+    edits.retain(|edit| edit.before != edit.after);
+    edits
 }
 
 fn keyed(table: TableId, key: &RowKey, mut row: Row) -> Row {

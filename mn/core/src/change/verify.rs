@@ -12,7 +12,6 @@ use crate::model::{Model, check};
 use crate::table::attribute::ObjectType;
 
 use super::diff::differences;
-use super::draft::merged;
 use super::{Change, Context, Draft, Line, Mode, Outcome, Talk};
 
 /// How often a plan is made again without what was refused. A round leaves out every object that
@@ -59,12 +58,13 @@ pub(super) fn plan(
         let mut draft = Draft::new(model);
         let mut talk = Talk::new(context);
         let Some(parts) = build(&mut draft, &mut talk, &refused) else { return talk.finish(None) };
-        let found = judge(model, &draft, &parts);
+        let (change, after) = draft.close();
+        let found = judge(model, &after, &change, &parts);
         let known = refused.0.len();
         refused.0.extend(found.refused);
         if refused.0.len() == known {
             found.warnings.iter().for_each(|text| talk.warn(text));
-            return conclude(mode, draft.finish(), talk, context);
+            return conclude(mode, change, talk, context);
         }
     }
     let mut talk = Talk::new(context);
@@ -78,8 +78,8 @@ struct Judgement {
     warnings: Vec<String>,
 }
 
-fn judge(model: &Model, draft: &Draft, parts: &[Part]) -> Judgement {
-    let findings = check::change(model, draft.model(), &merged(draft.edits().to_vec()));
+fn judge(model: &Model, after: &Model, change: &Change, parts: &[Part]) -> Judgement {
+    let findings = check::change(model, after, change.edits());
     let mut refused = BTreeMap::new();
     for refusal in &findings.refusals {
         let is_it = |part: &&Part| part.name == refusal.subject;

@@ -43,8 +43,8 @@ fn nodes_of<K: Ord + Clone>(pairs: &Pairs<K>, key: K) -> impl Iterator<Item = &N
     range.take_while(move |(known, _)| *known == key).filter_map(|(_, node)| node.as_ref())
 }
 
-/// The parts of the index, each of tables of its own.
-#[derive(Clone, Copy, Debug)]
+/// The parts of the index, each of columns of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Macs,
     Addresses,
@@ -55,13 +55,73 @@ enum Part {
 impl Part {
     const ALL: [Self; 4] = [Self::Macs, Self::Addresses, Self::Pools, Self::Service];
 
-    fn is_of(self, table: TableId) -> bool {
+    const fn table_of(self) -> &'static [TableId] {
         match self {
-            Self::Macs => table == MAC,
-            Self::Addresses => table == HOSTS || table == NICS,
-            Self::Pools => table == NODERES,
-            Self::Service => table == SERVICENODE,
+            Self::Macs => &[MAC],
+            Self::Addresses => &[HOSTS, NICS],
+            Self::Pools => &[NODERES],
+            Self::Service => &[SERVICENODE],
         }
+    }
+
+    /// Whether an edit of one of its tables concerns it: of a row with twenty columns, few are
+    /// looked for here, and a group's row would be looked at for each of its members.
+    fn is_concerned(self, edit: &Edit) -> bool {
+        let columns: &[&str] = match self {
+            Self::Macs => &["mac"],
+            Self::Addresses if edit.table == HOSTS => &["ip", "hostnames", "otherinterfaces"],
+            Self::Addresses => &["nicips", "nichostnamesuffixes", "nichostnameprefixes", "nicaliases"],
+            Self::Pools => &["servicenode"],
+            // Whether any of its columns says something.
+            Self::Service => return true,
+        };
+        let live = |row| Option::as_ref(row).filter(|row: &&Row| row.is_live());
+        let (before, after) = (live(&edit.before), live(&edit.after));
+        let differs =
+            |column: &&str| before.and_then(|row| row.cell(column)) != after.and_then(|row| row.cell(column));
+        columns.iter().any(differs)
+    }
+}
+
+/// What an index holds that edits may make untrue, looked up before they are carried out.
+#[derive(Debug, Default)]
+pub(super) struct Stale(BTreeMap<(Part, NodeName), Found>);
+
+impl Stale {
+    /// What `model`, on which the edits are still to be carried out, says of the nodes that they
+    /// touch. A group's row counts for its members; who joins it in the same edits is there for its
+    /// own row of `nodelist`.
+    pub(super) fn of(model: &Model, edits: &[Edit]) -> Self {
+        let mut stale = Self::default();
+        for edit in edits {
+            let Some(name) = edit.key.parts().next() else { continue };
+            let inherits = edit.table == NODELIST && changes_inheritance(edit);
+            for part in Part::ALL {
+                if inherits {
+                    stale.look(part, name, model);
+                } else if part.table_of().contains(&edit.table) && part.is_concerned(edit) {
+                    stale.look(part, name, model);
+                    for member in model.index.members(name) {
+                        stale.look(part, member.as_str(), model);
+                    }
+                }
+            }
+        }
+        stale
+    }
+
+    fn look(&mut self, part: Part, name: &str, model: &Model) {
+        let known = model.index.nodes.get(name);
+        let Some(node) = known.cloned().or_else(|| name.parse().ok()) else { return };
+        let is_known = known.is_some();
+        let place = self.0.entry((part, node));
+        place.or_insert_with_key(|(part, node)| {
+            let mut found = Found::default();
+            if is_known {
+                found.look(*part, node, model);
+            }
+            found
+        });
     }
 }
 
@@ -94,24 +154,20 @@ impl Index {
         }
     }
 
-    /// Follows edits. `self` is of the model as it was before; `after` has none of its own yet.
-    pub(super) fn update(&mut self, before: &Model, after: &Model, edits: &[Edit]) {
+    /// Follows edits. `self` is of the model as it was before, and so is `stale`; `after` has none of
+    /// its own yet.
+    pub(super) fn update(&mut self, stale: Stale, after: &Model, edits: &[Edit]) {
         for edit in edits.iter().filter(|edit| edit.table == NODELIST) {
             self.list(edit.key.as_str(), edit.before.as_ref(), edit.after.as_ref());
         }
-        for part in Part::ALL {
-            for node in self.affected(part, before, edits) {
-                let (mut old, mut new) = (Found::default(), Found::default());
-                if before.index.nodes.contains(&node) {
-                    old.look(part, &node, before);
-                }
-                if let Some(node) = self.nodes.get(&node) {
-                    new.look(part, node, after);
-                }
-                if old != new {
-                    self.take(old);
-                    self.put(new);
-                }
+        for ((part, node), old) in stale.0 {
+            let mut new = Found::default();
+            if let Some(node) = self.nodes.get(&node) {
+                new.look(part, node, after);
+            }
+            if old != new {
+                self.take(old);
+                self.put(new);
             }
         }
     }
@@ -155,22 +211,6 @@ impl Index {
         } else {
             self.nodes.remove(&node);
         }
-    }
-
-    /// The nodes for which a part may have changed. Groups' rows count for those who were members
-    /// and those who are; who changed groups is there for its row of `nodelist`.
-    fn affected(&self, part: Part, before: &Model, edits: &[Edit]) -> BTreeSet<NodeName> {
-        let mut nodes = BTreeSet::new();
-        for edit in edits {
-            let Some(name) = edit.key.parts().next() else { continue };
-            if part.is_of(edit.table) {
-                nodes.extend(before.index.members(name).chain(self.members(name)).cloned());
-            } else if edit.table != NODELIST || !changes_inheritance(edit) {
-                continue;
-            }
-            nodes.extend(before.index.nodes.get(name).or_else(|| self.nodes.get(name)).cloned());
-        }
-        nodes
     }
 
     fn put(&mut self, found: Found) {
@@ -256,11 +296,10 @@ fn forget(sets: &mut OrdMap<Arc<str>, OrdSet<NodeName>>, key: &Arc<str>, node: &
 
 /// Whether an edit of `nodelist` changes what a node inherits; its status does not.
 fn changes_inheritance(edit: &Edit) -> bool {
-    let of = |row: &Option<Row>| {
-        let row = row.as_ref().filter(|row| row.is_live());
-        row.map(|row| row.cell("groups").unwrap_or_default().to_owned())
-    };
-    of(&edit.before) != of(&edit.after)
+    fn groups(row: Option<&Row>) -> Option<&str> {
+        row.filter(|row| row.is_live()).map(|row| row.cell("groups").unwrap_or_default())
+    }
+    groups(edit.before.as_ref()) != groups(edit.after.as_ref())
 }
 
 fn is_service_node(model: &Model, node: &NodeName) -> bool {

@@ -59,8 +59,10 @@ impl Model {
 
     /// Carries out edits, after which the model is of `revision`.
     pub fn apply(&mut self, edits: &[Edit], revision: Revision) {
-        let before = self.clone();
         self.revision = revision;
+        // Looked up before the rows change, and not on a copy of the model: of what a copy shares,
+        // every edit would first have to make its own.
+        let stale = index::Stale::of(self, edits);
         for edit in edits {
             self.tables.apply(edit);
         }
@@ -71,7 +73,7 @@ impl Model {
             self.index = Index::of(self);
         } else {
             let mut index = std::mem::take(&mut self.index);
-            index.update(&before, self, edits);
+            index.update(stale, self, edits);
             self.index = index;
         }
     }

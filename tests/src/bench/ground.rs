@@ -1,0 +1,219 @@
+//! The management node that is measured: the real daemon, the real commands by their names on
+//! PATH, and what both cost.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::time::TimeValLike as _;
+use nix::unistd::{Pid, SysconfVar, sysconf};
+
+use crate::programs::Programs;
+use crate::{Result, wait};
+
+/// How long a command or a start may take before the benchmark gives up.
+const LONGEST: Duration = Duration::from_secs(900);
+
+/// A folder with a management node, its daemon running.
+#[derive(Debug)]
+pub(super) struct Ground {
+    mn: PathBuf,
+    dir: PathBuf,
+    path: OsString,
+    out: PathBuf,
+    daemon: Option<Child>,
+}
+
+/// What one run of a command took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost {
+    /// From start to end.
+    pub(super) wall: Duration,
+    /// Of the processors: the command and the daemon together.
+    pub(super) cpu: Duration,
+    /// Its exit status; none where a signal ended it.
+    pub(super) status: Option<i32>,
+    /// How many lines it wrote.
+    pub(super) lines: usize,
+}
+
+impl Ground {
+    /// Makes a management node in `dir`, which must not exist, and starts it.
+    ///
+    /// # Errors
+    /// When a step fails, with what it said.
+    pub(super) fn make(dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        let mn = Programs::find_some(&["mn"])?.path("mn");
+        let (home, names) = (dir.join("mn"), dir.join("bin"));
+        done(Command::new(&mn).arg("init").arg("--dir").arg(&home))?;
+        done(Command::new(&mn).arg("install-applets").arg(&names))?;
+        std::fs::write(home.join("mn.toml"), "listen = \"127.0.0.1:0\"\n")?;
+        let mut path = names.into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let mut ground = Self { mn, dir: home, path, out: dir.join("out"), daemon: None };
+        ground.start()?;
+        Ok(ground)
+    }
+
+    /// The management node's folder.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Starts the daemon; gives what it took until a command was answered.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(super) fn start(&mut self) -> Result<Cost> {
+        let began = Instant::now();
+        let log = File::options().create(true).append(true).open(self.dir.with_extension("log"))?;
+        let mut command = Command::new(&self.mn);
+        command.args(["serve", "--dir"]).arg(&self.dir).stdin(Stdio::null());
+        let mut child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
+        let socket = self.dir.join("mn.sock");
+        let _ = std::fs::remove_file(&socket);
+        let up = wait::until("the management node", LONGEST, || match child.try_wait() {
+            Ok(None) => std::os::unix::net::UnixStream::connect(&socket).ok().map(|_| true),
+            _ => Some(false),
+        })?;
+        self.daemon = Some(child);
+        if !up {
+            return Err("the daemon ended at its start; its log is beside its folder".into());
+        }
+        let first = self.run(&["lsdef", "-t", "site", "clustersite"])?;
+        Ok(Cost { wall: began.elapsed(), cpu: self.daemon_cpu()?, ..first })
+    }
+
+    /// Ends the daemon, and takes its files out of the page cache as far as the system lets us.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        let Some(mut child) = self.daemon.take() else { return Ok(()) };
+        kill(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGTERM)?;
+        wait::until("the end of the management node", LONGEST, || child.try_wait().ok().flatten())?;
+        forget(&self.dir.join("store"))
+    }
+
+    /// Runs a command by its name on PATH.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) fn run(&self, words: &[&str]) -> Result<Cost> {
+        self.fed(words, Stdio::null())
+    }
+
+    /// Runs a command with a file as standard input, and insists that it succeeds.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(super) fn feed(&self, words: &[&str], input: &str) -> Result<Cost> {
+        let path = self.out.with_extension("in");
+        std::fs::write(&path, input)?;
+        let cost = self.fed(words, File::open(&path)?.into())?;
+        if cost.status == Some(0) {
+            return Ok(cost);
+        }
+        let said = std::fs::read_to_string(&self.out)?;
+        let said: String = said.chars().take(2000).collect();
+        Err(format!("{} ended with {:?}: {said}", words.join(" "), cost.status).into())
+    }
+
+    fn fed(&self, words: &[&str], input: Stdio) -> Result<Cost> {
+        let (name, rest) = words.split_first().ok_or("no command")?;
+        let out = File::create(&self.out)?;
+        let before = self.cpu()?;
+        let began = Instant::now();
+        // `Command` looks a bare name up on the PATH that it is given.
+        let mut command = Command::new("env");
+        command.arg(name).args(rest).env("PATH", &self.path).env("DROVER_DIR", &self.dir);
+        let status = command.stdin(input).stdout(out.try_clone()?).stderr(out).status()?;
+        let wall = began.elapsed();
+        let cpu = self.cpu()?.saturating_sub(before);
+        let lines = std::fs::read(&self.out)?.iter().filter(|byte| **byte == b'\n').count();
+        Ok(Cost { wall, cpu, status: status.code(), lines })
+    }
+
+    /// The processor time of the daemon and of all commands so far.
+    fn cpu(&self) -> Result<Duration> {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+        let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+        let ours = Duration::from_micros(u64::try_from(micros)?);
+        Ok(ours + self.daemon_cpu()?)
+    }
+
+    /// The processor time of the daemon so far, to a hundredth of a second.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub(super) fn daemon_cpu(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()?))?;
+        // The name in brackets may hold blanks; user and system time are the 14th and 15th fields.
+        let (_, rest) = stat.rsplit_once(')').ok_or("a process without a name")?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let hertz = sysconf(SysconfVar::CLK_TCK)?.and_then(|hertz| u64::try_from(hertz).ok()).unwrap_or(100);
+        Ok(Duration::from_millis((ticks(11) + ticks(12)) * 1000 / hertz.max(1)))
+    }
+
+    /// The memory that the daemon has in use, in KiB: now, and the most so far.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub(super) fn memory(&self) -> Result<(u64, u64)> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        };
+        Ok((field("VmRSS:"), field("VmHWM:")))
+    }
+
+    /// The daemon's process number.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub(super) fn pid(&self) -> Result<u32> {
+        self.daemon.as_ref().map(Child::id).ok_or_else(|| "the daemon does not run".into())
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.daemon.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn done(command: &mut Command) -> Result<()> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(format!("{command:?}: {text}").into())
+}
+
+/// Asks the system to read the files of a folder from the disk next time.
+fn forget(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            forget(&entry.path())?;
+        } else {
+            let file = File::open(entry.path())?;
+            file.sync_all()?;
+            posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! What a large site costs: the real daemon and the real commands, by their names on PATH.
+//!
+//! Times on a machine that does other work are upper bounds; processor time is there beside them.
+//! The goals are those of `docs/performance.md`.
+
+mod ground;
+mod load;
+mod site;
+mod table;
+
+use std::path::Path;
+use std::time::Duration;
+
+use self::ground::{Cost, Ground};
+use self::load::{CLIENTS, Latencies, Load};
+pub use self::site::Size;
+use self::table::Table;
+use crate::Result;
+
+/// How long each load of many clients goes on.
+const LOAD: Duration = Duration::from_secs(5);
+
+/// Seconds and processor seconds of xCAT for a command on 1,000 nodes, both the best of several
+/// runs where there were several: xcat-core at 7733d16f with SQLite, two cores, Debian 12.
+const XCAT: &[(&str, f64, f64)] = &[
+    ("mkdef -z", 375.39, 159.17),
+    ("nodels all", 0.79, 0.38),
+    ("nodels /n.*5$", 0.19, 0.26),
+    ("nodels rack001@compute,-n0003", 0.20, 0.30),
+    ("nodels all noderes.servicenode", 0.36, 0.51),
+    ("nodels n0500", 0.23, 0.28),
+    ("lsdef -t node", 1.18, 0.49),
+    ("lsdef all", 8.58, 4.11),
+    ("lsdef all -i ip,mac", 1.73, 0.89),
+    ("lsdef n0500", 1.08, 0.54),
+    ("nodech all noderes.nfsserver=sn1", 1.45, 0.94),
+    ("nodech n0500 noderes.nfsserver=sn2", 0.30, 0.24),
+    ("chdef all usercomment=one", 1.69, 1.72),
+    ("chdef n0500 usercomment=two", 0.97, 0.44),
+    ("tabdump noderes", 0.54, 0.37),
+    ("tabdump nodelist", 0.26, 0.29),
+    ("nodeset all boot", 60.48, 26.67),
+    ("nodeset all offline", 54.02, 25.34),
+];
+
+/// Measures everything in `dir`, which must not exist, and gives the tables as Markdown, and
+/// whether all goals were reached.
+///
+/// # Errors
+/// When something cannot be measured.
+pub fn play(dir: &Path, size: Size, runs: usize) -> Result<(String, bool)> {
+    let mut large = Large { table: Table::of_goals(), runs, size };
+    let mut text = large.measure(&dir.join("large"))?;
+    text.push('\n');
+    text.push_str(&compare(&dir.join("small"), runs)?);
+    Ok((text, large.table.is_reached()))
+}
+
+/// The measures of the large site.
+struct Large {
+    table: Table,
+    runs: usize,
+    size: Size,
+}
+
+impl Large {
+    fn measure(&mut self, dir: &Path) -> Result<String> {
+        let mut ground = Ground::make(dir)?;
+        let (base, _) = ground.memory()?;
+        self.fill(&ground)?;
+        self.memory("memory a node, after `mkdef`", &ground, base)?;
+        ground.stop()?;
+        let cost = ground.start()?;
+        self.table.cost("`mn serve` until a command is answered", &cost, Some(3.0));
+        self.memory("memory a node, after a restart", &ground, base)?;
+        self.reads(&ground)?;
+        self.writes(&ground)?;
+        self.loads(&ground)?;
+        self.memory("memory a node, at the end", &ground, base)?;
+        ground.stop()?;
+        let cost = ground.start()?;
+        self.table.cost("`mn serve` after all of this", &cost, Some(3.0));
+        self.whole(&ground, &["rmdef", "all"], None)?;
+        Ok(format!(
+            "{} nodes in {} groups, {} service nodes\n\n{}",
+            self.size.nodes,
+            self.size.groups,
+            self.size.service_nodes(),
+            self.table
+        ))
+    }
+
+    fn fill(&mut self, ground: &Ground) -> Result<()> {
+        let cost = ground.feed(&["mkdef", "-z", "--no-wait"], &site::ground(self.size))?;
+        self.table.cost("`mkdef -z`, groups and service nodes", &cost, None);
+        let cost = ground.feed(&["mkdef", "-z", "--no-wait"], &site::nodes(self.size))?;
+        self.table.cost("`mkdef -z`, all nodes", &cost, None);
+        Ok(())
+    }
+
+    fn memory(&mut self, what: &str, ground: &Ground, base: u64) -> Result<()> {
+        let (now, most) = ground.memory()?;
+        #[expect(clippy::cast_precision_loss, reason = "KiB of a process")]
+        let a_node = now.saturating_sub(base) as f64 / self.size.nodes as f64;
+        let note = format!(
+            "{a_node:.2} KiB ({} MiB now, {} MiB at most, {} MiB empty)",
+            now >> 10,
+            most >> 10,
+            base >> 10
+        );
+        self.table.number(what, a_node, 1.5, note);
+        Ok(())
+    }
+
+    fn reads(&mut self, ground: &Ground) -> Result<()> {
+        let all = self.size.nodes + self.size.service_nodes();
+        let one = site::node(self.size.nodes / 2);
+        let nodes = self.best(ground, &["nodels", "all"], Some(0.3))?;
+        if nodes.lines < all {
+            return Err(format!("nodels all showed {} nodes of {all}", nodes.lines).into());
+        }
+        self.best(ground, &["lsdef", &one], Some(0.015))?;
+        self.best(ground, &["lsdef", "all"], Some(2.0))?;
+        self.best(ground, &["lsdef", "all", "-i", "ip,mac"], None)?;
+        self.best(ground, &["lsdef", "-t", "node"], None)?;
+        self.best(ground, &["nodels", "/n.*5$"], Some(0.1))?;
+        self.best(ground, &["nodels", "all", "noderes.servicenode"], None)?;
+        self.best(ground, &["nodels", "rack0001@compute,-n000100"], None)?;
+        self.best(ground, &["tabdump", "mac"], None)?;
+        self.best(ground, &["snmove", "-s", "sn001", "-d", "sn002", "--dry-run"], None)?;
+        Ok(())
+    }
+
+    fn writes(&mut self, ground: &Ground) -> Result<()> {
+        let one = site::node(self.size.nodes / 2);
+        for value in ["usercomment=one", "usercomment=two"] {
+            self.whole(ground, &["chdef", "all", value, "--no-wait"], Some(2.0))?;
+        }
+        self.whole(ground, &["chdef", &one, "usercomment=three", "--no-wait"], None)?;
+        self.whole(ground, &["chdef", &one, "usercomment=four"], None)?;
+        self.whole(ground, &["nodech", "all", "noderes.nfsserver=sn001", "--no-wait"], None)?;
+        self.whole(ground, &["nodeset", "all", "boot", "--no-wait"], None)?;
+        self.whole(ground, &["nodeset", "all", "offline", "--no-wait"], None)?;
+        Ok(())
+    }
+
+    /// A change is made once: a second time it would change nothing.
+    fn whole(&mut self, ground: &Ground, words: &[&str], goal: Option<f64>) -> Result<()> {
+        eprintln!("{} …", words.join(" "));
+        let cost = ground.run(words)?;
+        self.table.cost(&format!("`{}`", words.join(" ")), &cost, goal);
+        Ok(())
+    }
+
+    fn best(&mut self, ground: &Ground, words: &[&str], goal: Option<f64>) -> Result<Cost> {
+        eprintln!("{} …", words.join(" "));
+        let cost = median(ground, words, self.runs)?;
+        self.table.cost(&format!("`{}`", words.join(" ")), &cost, goal);
+        Ok(cost)
+    }
+
+    /// What many clients see, with a writer and without.
+    fn loads(&mut self, ground: &Ground) -> Result<()> {
+        let (dir, nodes) = (ground.dir(), self.size.nodes);
+        let hold = |clients, writes| -> Result<Latencies> {
+            let load = Load::start(dir, clients, nodes, writes);
+            std::thread::sleep(LOAD);
+            load.stop()
+        };
+        eprintln!("one client, then {CLIENTS} …");
+        let single = hold(1, true)?;
+        self.table.latencies("one client changes one node after the other", &single, Some(0.01));
+        let idle = hold(CLIENTS, false)?;
+        self.table.latencies(&format!("{CLIENTS} clients look at a node each"), &idle, None);
+
+        let before = load::syncs_a_second(dir)?;
+        let busy = hold(CLIENTS, true)?;
+        let syncs = before.min(load::syncs_a_second(dir)?);
+        self.table.latencies(&format!("{CLIENTS} clients change a node each"), &busy, None);
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+        let rate = busy.count() as f64 / LOAD.as_secs_f64();
+        let goal = syncs.min(2000.0);
+        self.table.rate(
+            "durable changes a second",
+            rate,
+            goal,
+            format!("{rate:.0} (the disk syncs {syncs:.0} times)"),
+        );
+
+        let load = Load::start(dir, CLIENTS, nodes, false);
+        let cost = ground.run(&["chdef", "all", "usercomment=five", "--no-wait"])?;
+        let beside = load.stop()?;
+        self.table.latencies(&format!("{CLIENTS} clients look while `chdef all` runs"), &beside, None);
+        self.table.cost("that `chdef all`", &cost, None);
+        // A read that waited for the writer would wait for most of it.
+        self.table.time(
+            "the longest of these looks",
+            beside.permille(1000),
+            Some(cost.wall.as_secs_f64() / 2.0),
+        );
+        Ok(())
+    }
+}
+
+/// The run of median wall time.
+fn median(ground: &Ground, words: &[&str], runs: usize) -> Result<Cost> {
+    let mut costs: Vec<Cost> = (0..runs.max(1)).map(|_| ground.run(words)).collect::<Result<_>>()?;
+    costs.sort_by_key(|cost| cost.wall);
+    costs.get(costs.len() / 2).copied().ok_or_else(|| "no run".into())
+}
+
+/// The commands that xCAT was measured with, on 1,000 nodes of the same shape.
+fn compare(dir: &Path, runs: usize) -> Result<String> {
+    let ground = Ground::make(dir)?;
+    let mut text = "1,000 nodes, each with attributes of its own; xCAT's best of several runs\n\n\
+        | command | seconds | CPU seconds | xCAT: seconds | CPU | times faster | of the CPU |\n|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for (name, wall, cpu) in XCAT {
+        eprintln!("{name} …");
+        let words: Vec<&str> = name.split(' ').collect();
+        let cost = match *name {
+            "mkdef -z" => ground.feed(&["mkdef", "-z"], &site::own(1000))?,
+            _ if matches!(words.first(), Some(&("chdef" | "nodech" | "nodeset"))) => ground.run(&words)?,
+            _ => median(&ground, &words, runs)?,
+        };
+        text.push_str(&table::ratio(name, &cost, *wall, *cpu));
+    }
+    Ok(text)
+}
