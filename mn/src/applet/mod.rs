@@ -16,6 +16,7 @@ mod intake;
 mod lsdef;
 mod lsslice;
 mod makehosts;
+mod makenetworks;
 mod manage;
 mod mkdef;
 mod nodech;
@@ -69,6 +70,7 @@ pub(crate) static APPLETS: &[Applet] = &[
     lsdef::APPLET,
     lsslice::APPLET,
     makehosts::APPLET,
+    makenetworks::APPLET,
     mkdef::APPLET,
     nodech::ADD,
     nodech::CHANGE,

@@ -5,9 +5,9 @@
 
 use std::net::Ipv4Addr;
 
-use common::slice::Net;
 use mn_core::change::Draft;
-use mn_core::table::schema::{NETWORKS, NODELIST, POLICY, POSTSCRIPTS, SITE};
+use mn_core::change::networks::Found;
+use mn_core::table::schema::{NODELIST, POLICY, POSTSCRIPTS, SITE};
 use mn_core::table::{Row, RowKey};
 
 /// What is known of the host and the site.
@@ -23,8 +23,8 @@ pub(super) struct Fresh {
     pub(super) forwarders: Vec<String>,
     /// Its time zone.
     pub(super) timezone: String,
-    /// Its networks: the interface, and its address there with the prefix.
-    pub(super) interfaces: Vec<(String, Net)>,
+    /// Its networks.
+    pub(super) networks: Vec<Found>,
 }
 
 /// Keys of the site table that are the same everywhere.
@@ -87,9 +87,7 @@ pub(super) fn fill(draft: &mut Draft, fresh: &Fresh) {
     draft.put_row(POSTSCRIPTS, &RowKey::one("xcatdefaults"), row);
     draft.put_row(POSTSCRIPTS, &RowKey::one("service"), Row::new().with("postscripts", "servicenode"));
     draft.put_row(NODELIST, &RowKey::one(&fresh.name), Row::new().with("groups", "__mgmtnode"));
-    for (interface, address) in &fresh.interfaces {
-        network(draft, interface, *address);
-    }
+    fresh.networks.iter().for_each(|network| network.put(draft));
 }
 
 fn site(draft: &mut Draft, fresh: &Fresh) {
@@ -115,17 +113,6 @@ fn policy(draft: &mut Draft, name: &str) {
     }
 }
 
-/// A network as `makenetworks` would find it.
-fn network(draft: &mut Draft, interface: &str, address: Net) {
-    let (net, mask) = (address.network().to_string(), address.netmask().to_string());
-    let row = Row::new()
-        .with("netname", &format!("{net}-{mask}").replace('.', "_"))
-        .with("mgtifname", interface)
-        .with("gateway", "<xcatmaster>")
-        .with("tftpserver", "<xcatmaster>");
-    draft.put_row(NETWORKS, &RowKey::of([net.as_str(), mask.as_str()]), row);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,7 +128,13 @@ mod tests {
             master: Some([10, 0, 0, 1].into()),
             forwarders: vec!["10.0.0.53".to_owned()],
             timezone: "Europe/Berlin".to_owned(),
-            interfaces: vec![("eth0".to_owned(), "10.0.0.1/24".parse().unwrap())],
+            networks: vec![Found {
+                host: "mn1".to_owned(),
+                interface: "eth0".to_owned(),
+                address: "10.0.0.1/24".parse().unwrap(),
+                gateway: None,
+                mtu: None,
+            }],
         };
         let mut draft = Draft::new(&Model::new(Tables::new(), Revision::ZERO));
         fill(&mut draft, &fresh);

@@ -18,6 +18,7 @@ use runtime::disk::{DirError, DirLock};
 use runtime::link::authority::{Authority, AuthorityError};
 
 use super::fresh::{self, Fresh};
+use super::interfaces;
 use crate::content;
 use crate::store::{Commit, Store, StoreError};
 
@@ -140,7 +141,7 @@ pub fn init(dir: &Path, options: &InitOptions) -> Result<Made, InitError> {
         name: fresh.name,
         domain: fresh.domain,
         master: fresh.master,
-        networks: fresh.interfaces.into_iter().map(|(_, net)| net.trunc()).collect(),
+        networks: fresh.networks.iter().map(|found| found.address.trunc()).collect(),
         fingerprint: authority.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect(),
     })
 }
@@ -157,16 +158,16 @@ fn look_around(options: &InitOptions) -> Result<Fresh, InitError> {
     let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let domain = options.domain.clone().filter(|domain| !domain.is_empty());
     let domain = domain.or_else(|| Some(behind.to_owned()).filter(|domain| !domain.is_empty()));
-    let interfaces =
-        interfaces().map_err(|source| InitError::Disk { doing: "list the interfaces", source })?;
+    let networks = interfaces::found(&name)
+        .map_err(|source| InitError::Disk { doing: "list the interfaces", source })?;
     let master = options.addresses.first().copied();
     Ok(Fresh {
         name,
         domain: domain.unwrap_or_else(|| "cluster.local".to_owned()).trim_matches('.').to_ascii_lowercase(),
-        master: master.or_else(|| interfaces.first().map(|(_, net)| net.addr())),
+        master: master.or_else(|| networks.first().map(|found| found.address.addr())),
         forwarders: forwarders(&resolv),
         timezone: timezone(),
-        interfaces,
+        networks,
     })
 }
 
@@ -182,23 +183,6 @@ fn timezone() -> String {
     let link = std::fs::read_link("/etc/localtime").unwrap_or_default();
     let text = link.to_string_lossy();
     text.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned()).unwrap_or_default()
-}
-
-/// The IPv4 addresses of the host, loopback left out, each network once.
-fn interfaces() -> io::Result<Vec<(String, Net)>> {
-    let mut found: Vec<(String, Net)> = Vec::new();
-    for one in nix::ifaddrs::getifaddrs().map_err(io::Error::from)? {
-        let address = one.address.as_ref().and_then(|address| address.as_sockaddr_in().map(|v4| v4.ip()));
-        let mask = one.netmask.as_ref().and_then(|mask| mask.as_sockaddr_in().map(|v4| v4.ip()));
-        let (Some(address), Some(mask)) = (address, mask) else { continue };
-        let Ok(net) = Net::with_netmask(address, mask) else { continue };
-        // An address of its own (a /32) is no network with nodes in it.
-        let counts = !address.is_loopback() && net.prefix_len() < 31;
-        if counts && !found.iter().any(|(_, known)| known.trunc() == net.trunc()) {
-            found.push((one.interface_name, net));
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

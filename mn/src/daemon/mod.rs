@@ -13,6 +13,7 @@
 mod config;
 mod fresh;
 mod init;
+pub(crate) mod interfaces;
 
 use std::io;
 use std::net::SocketAddr;

@@ -6,6 +6,7 @@
 //! cut off leaves a state from which it can be repeated.
 
 pub(crate) mod makehosts;
+mod makenetworks;
 pub mod snmove;
 mod speaker;
 mod sync;
@@ -151,6 +152,7 @@ pub(crate) fn refused(refusals: &[Refusal]) -> String {
 pub(crate) async fn run(ground: &Ground, operation: Operation) -> u8 {
     match operation {
         Operation::Makehosts(args) => makehosts::run(ground, args).await,
+        Operation::Makenetworks(args) => makenetworks::run(ground, args).await,
         Operation::TokenCreate(args) => token::run(ground, args).await,
         Operation::Updatenode(args) => updatenode::run(ground, args).await,
         Operation::Snmove(args) => snmove::run(ground, args).await,

@@ -8,7 +8,7 @@ mod nodes;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::make::Makehosts;
+pub use self::make::{Makehosts, Makenetworks};
 pub use self::nodes::{Nodech, Noderm};
 use crate::query::Query;
 
@@ -65,6 +65,8 @@ pub enum Command {
 pub enum Operation {
     /// Keeps the management node's hosts file.
     Makehosts(Makehosts),
+    /// Puts the networks of this machine and of the service nodes into the table.
+    Makenetworks(Makenetworks),
     /// Moves nodes to another service node.
     Snmove(Snmove),
     /// Runs scripts on nodes and brings files to them.

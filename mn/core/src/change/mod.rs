@@ -11,6 +11,7 @@ pub(crate) mod define;
 mod delete;
 mod diff;
 mod draft;
+pub mod networks;
 mod nodes;
 pub mod nodeset;
 mod outcome;
@@ -24,8 +25,11 @@ mod verify;
 pub(crate) mod write;
 
 pub use self::command::{
-    Asked, Command, Define, Derivation, ListEdit, Makehosts, Mode, Nodech, Noderm, Nodeset, Operation, Range,
+    Asked, Command, Define, Derivation, ListEdit, Mode, Nodech, Noderm, Nodeset, Operation, Range,
     Rmdef, Sent, Snmove, TokenCreate, Updatenode,
+};
+pub use self::command::{
+    Makehosts, Makenetworks,
 };
 pub use self::diff::{Difference, differences};
 pub use self::draft::{Change, Draft, Savepoint, merged};

@@ -106,6 +106,7 @@ impl<'a> Facts<'a> {
             Operation::Makehosts(args) => {
                 Self { governs: args.file.is_some(), ..Self::nodes_or_all("makehosts", args.nodes.as_ref()) }
             }
+            Operation::Makenetworks(_) => Self::plain("makenetworks"),
             Operation::Snmove(args) => match (&args.nodes, &args.source) {
                 (Some(nodes), _) => Self::nodes("snmove", nodes),
                 (None, Some(source)) => Self { objects: Objects::OwnedBy(source), ..Self::plain("snmove") },

@@ -29,3 +29,14 @@ pub struct Makehosts {
     /// `-V`.
     pub verbose: bool,
 }
+
+/// The arguments of `makenetworks`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Makenetworks {
+    /// How to make the change.
+    pub mode: Mode,
+    /// `-d`: show stanzas and store nothing.
+    pub display: bool,
+    /// `-V`.
+    pub verbose: bool,
+}
