@@ -15,6 +15,8 @@ mod install;
 mod intake;
 mod lsdef;
 mod lsslice;
+mod makedhcp;
+mod makedns;
 mod makehosts;
 mod makenetworks;
 mod manage;
@@ -69,6 +71,8 @@ pub(crate) static APPLETS: &[Applet] = &[
     noderange::GENERATE,
     lsdef::APPLET,
     lsslice::APPLET,
+    makedhcp::APPLET,
+    makedns::APPLET,
     makehosts::APPLET,
     makenetworks::APPLET,
     mkdef::APPLET,

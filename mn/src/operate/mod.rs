@@ -7,6 +7,7 @@
 
 pub(crate) mod makehosts;
 mod makenetworks;
+mod served;
 pub mod snmove;
 mod speaker;
 mod sync;
@@ -151,6 +152,8 @@ pub(crate) fn refused(refusals: &[Refusal]) -> String {
 /// Carries out an operation; gives the exit status.
 pub(crate) async fn run(ground: &Ground, operation: Operation) -> u8 {
     match operation {
+        Operation::Makedhcp(args) => served::dhcp(ground, args).await,
+        Operation::Makedns(args) => served::dns(ground, args).await,
         Operation::Makehosts(args) => makehosts::run(ground, args).await,
         Operation::Makenetworks(args) => makenetworks::run(ground, args).await,
         Operation::TokenCreate(args) => token::run(ground, args).await,

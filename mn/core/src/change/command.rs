@@ -8,7 +8,7 @@ mod nodes;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::make::{Makehosts, Makenetworks};
+pub use self::make::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
 pub use self::nodes::{Nodech, Noderm};
 use crate::query::Query;
 
@@ -63,6 +63,10 @@ pub enum Command {
 /// A command of several steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
+    /// Verifies what DHCP answers nodes with.
+    Makedhcp(Makedhcp),
+    /// Verifies which names DNS answers.
+    Makedns(Makedns),
     /// Keeps the management node's hosts file.
     Makehosts(Makehosts),
     /// Puts the networks of this machine and of the service nodes into the table.

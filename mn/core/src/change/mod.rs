@@ -28,9 +28,7 @@ pub use self::command::{
     Asked, Command, Define, Derivation, ListEdit, Mode, Nodech, Noderm, Nodeset, Operation, Range,
     Rmdef, Sent, Snmove, TokenCreate, Updatenode,
 };
-pub use self::command::{
-    Makehosts, Makenetworks,
-};
+pub use self::command::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
 pub use self::diff::{Difference, differences};
 pub use self::draft::{Change, Draft, Savepoint, merged};
 pub use self::outcome::{Context, Line, Outcome, Talk, error, warning};

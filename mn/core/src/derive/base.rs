@@ -78,7 +78,7 @@ fn is_yes(word: &str) -> bool {
 
 /// The switches of the `servicenode` table. As in xCAT, a service that no column asks for is left
 /// alone; syslog, for which xCAT has no switch, is on unless `monserver` (`setupsyslog`) says no.
-fn services(model: &Model, sn: &SnName) -> Services {
+pub fn services(model: &Model, sn: &SnName) -> Services {
     let cell = |column| model.cell(table::SERVICENODE, sn.as_str(), column).map(std::borrow::Cow::into_owned);
     let on = |column| cell(column).is_some_and(|word| is_yes(&word));
     let interfaces = cell("dhcpinterfaces").unwrap_or_default();

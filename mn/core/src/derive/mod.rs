@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::id::{Digest, NodeName, SnName};
 use common::slice::{Entry, Key, Slice};
 
+pub use self::base::services as services_of;
 pub use self::boot::{Bootable, bootable, image_of, shell_files, state_of};
 pub use self::node::{pool_of, role_of, script_hash, scripts_of};
 pub use self::servers::{NoAddress, address_for, address_on, addresses_of, service_node_named};

@@ -102,6 +102,8 @@ impl<'a> Facts<'a> {
 
     fn of_operation(operation: &'a Operation) -> Self {
         match operation {
+            Operation::Makedhcp(args) => Self::nodes_or_all("makedhcp", args.nodes.as_ref()),
+            Operation::Makedns(args) => Self::nodes_or_all("makedns", args.nodes.as_ref()),
             // Who says which file root writes could write the policy's too.
             Operation::Makehosts(args) => {
                 Self { governs: args.file.is_some(), ..Self::nodes_or_all("makehosts", args.nodes.as_ref()) }

@@ -40,3 +40,41 @@ pub struct Makenetworks {
     /// `-V`.
     pub verbose: bool,
 }
+
+/// The arguments of `makedns`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Makedns {
+    /// Which nodes; none means all.
+    pub nodes: Option<Range>,
+    /// `-d`: the names shall go.
+    pub delete: bool,
+    /// `-e`: a server outside the cluster holds the names.
+    pub external: bool,
+    /// `-V`.
+    pub verbose: bool,
+}
+
+/// The arguments of `makedhcp`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Makedhcp {
+    /// What is asked.
+    pub what: DhcpTask,
+    /// Which nodes; none means all that have a hardware address (`-a`).
+    pub nodes: Option<Range>,
+    /// `-V`.
+    pub verbose: bool,
+}
+
+/// What `makedhcp` is asked to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DhcpTask {
+    /// Nothing but options: the nodes' reservations.
+    #[default]
+    Nodes,
+    /// `-n`: the networks.
+    Networks,
+    /// `-d`: the reservations shall go.
+    Delete,
+    /// `-q`: show the reservations.
+    Query,
+}

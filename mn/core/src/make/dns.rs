@@ -1,0 +1,121 @@
+//! `makedns`: whether the names of nodes are answered, and by whom.
+//!
+//! Every service node of a node's pool answers its name from its slice; there is no zone to write.
+//! The lines on standard output are xCAT's, for the scripts that read them.
+
+use std::collections::BTreeSet;
+
+use common::id::{NodeName, SnName};
+use serde_json::json;
+
+use super::served::{self, Answers, Service};
+use crate::change::{Context, Makedns, Outcome, Talk};
+use crate::derive;
+use crate::model::Model;
+
+/// What `makedns` is about, before the service nodes were asked.
+#[derive(Debug)]
+pub struct Survey {
+    nodes: Vec<NodeName>,
+    /// Whom to ask whether they hold what is defined.
+    pub service_nodes: BTreeSet<SnName>,
+}
+
+impl Survey {
+    /// Looks at what is asked.
+    ///
+    /// # Errors
+    /// What to answer where the noderange cannot be read, or nothing can be done at all.
+    pub fn new(model: &Model, args: &Makedns, context: &Context) -> Result<Self, Outcome> {
+        let mut talk = Talk::new(context);
+        if args.external {
+            talk.error(
+                "records of a DNS server outside the cluster are not updated from here\n  try      let that \
+                 server ask a service node for the zone (a forward zone), or load it with what makehosts writes",
+            );
+            return Err(talk.finish(None));
+        }
+        let domain = model.site("domain").is_some_and(|domain| !domain.trim_matches('.').is_empty());
+        if !domain {
+            talk.error("domain not defined in site table");
+            return Err(talk.finish(None));
+        }
+        let has_ip = |node: &NodeName| model.ip(node.as_str()).is_some();
+        match served::chosen(model, args.nodes.as_ref(), &mut talk, has_ip) {
+            Some(nodes) => {
+                let service_nodes = served::service_nodes(model, Service::Dns, &nodes);
+                Ok(Self { nodes, service_nodes })
+            }
+            None => Err(talk.finish(None)),
+        }
+    }
+
+    /// What to answer, when the service nodes have been asked.
+    pub fn report(&self, model: &Model, args: &Makedns, answers: &Answers, context: &Context) -> Outcome {
+        let mut talk = Talk::new(context);
+        if args.verbose {
+            talk.info(format!("domain name = {}", model.site("domain").unwrap_or_default()));
+            talk.info(format!("nameservers = {}", model.site("nameservers").unwrap_or_default()));
+        }
+        let complete: Vec<NodeName> =
+            self.nodes.iter().filter(|node| is_complete(model, node, &mut talk)).cloned().collect();
+        // What xCAT does here takes minutes; the lines are what its users' scripts wait for.
+        talk.info("Getting reverse zones, this may take several minutes for a large cluster.");
+        talk.info("Completed getting reverse zones.");
+        talk.info("Updating DNS records, this may take several minutes for a large cluster.");
+        if args.delete {
+            kept(&complete, &mut talk);
+        } else {
+            served::report(model, Service::Dns, &complete, answers, &mut talk);
+        }
+        talk.info("Completed updating DNS records.");
+        if args.verbose {
+            for (sn, why) in answers {
+                let word =
+                    why.as_deref().map_or_else(|| "current".to_owned(), |why| format!("behind: {why}"));
+                talk.info(format!("{sn}: {word}"));
+            }
+        }
+        if talk.status() == 0 {
+            talk.info("DNS setup is completed");
+        }
+        talk.finish(None)
+    }
+}
+
+/// Whether a node has a name and an address that can be answered; what is missing is said.
+fn is_complete(model: &Model, node: &NodeName, talk: &mut Talk<'_>) -> bool {
+    let Some(ip) = model.ip(node.as_str()) else {
+        talk.warn(&format!("Ignoring node '{node}', it can not be resolved."));
+        return false;
+    };
+    talk.info(format!("Handling {node} in /etc/hosts."));
+    let network = model.network_of(ip);
+    let names: Vec<String> = model.addresses(node.as_str()).into_iter().map(|address| address.name).collect();
+    talk.record(|| {
+        let pool: Vec<String> = derive::pool_of(model, node).iter().map(ToString::to_string).collect();
+        json!({
+            "node": node.as_str(), "ip": ip, "names": names, "service_nodes": pool,
+            "network": network.map(|network| network.name.as_str()),
+        })
+    });
+    if network.is_none() {
+        talk.info(format!(
+            "Ignoring host {node}, it does not belong to any nets defined in networks table or the net it belongs \
+             to is configured to use an external nameserver."
+        ));
+    }
+    network.is_some()
+}
+
+fn kept(nodes: &[NodeName], talk: &mut Talk<'_>) {
+    let Some(first) = nodes.first() else { return };
+    let more = match nodes.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    talk.warn(&format!(
+        "nothing is deleted: the names of {first}{more} are what their definitions say\n  try      rmdef {first}, or \
+         chdef {first} ip="
+    ));
+}

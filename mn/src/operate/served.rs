@@ -1,0 +1,70 @@
+//! `makedns` and `makedhcp`: the definitions are looked at, the service nodes are asked whether they
+//! hold what is defined, and what is missing is said.
+
+use std::collections::BTreeSet;
+
+use common::id::{Revision, SnName};
+use common::report::Refusal;
+use mn_core::change::{Makedhcp, Makedns, Outcome};
+use mn_core::make::{Answers, dhcp, dns};
+
+use super::Ground;
+
+/// Runs `makedhcp`; gives the exit status.
+pub(super) async fn dhcp(ground: &Ground, args: Makedhcp) -> u8 {
+    let (model, context) = (ground.model(), ground.context.clone());
+    let revision = model.revision();
+    let (asked, survey) = {
+        let (args, model, context) = (args.clone(), model.clone(), context.clone());
+        match apart(move || dhcp::Survey::new(&model, &args, &context)).await {
+            Ok(Ok(survey)) => (survey.service_nodes.clone(), survey),
+            Ok(Err(outcome)) => return show(ground, outcome).await,
+            Err(refusal) => return ground.refuse(&[refusal]).await,
+        }
+    };
+    let answers = ask(ground, asked, revision).await;
+    let outcome = apart(move || survey.report(&model, &args, &answers, &context)).await;
+    match outcome {
+        Ok(outcome) => show(ground, outcome).await,
+        Err(refusal) => ground.refuse(&[refusal]).await,
+    }
+}
+
+/// Runs `makedns`; gives the exit status.
+pub(super) async fn dns(ground: &Ground, args: Makedns) -> u8 {
+    let (model, context) = (ground.model(), ground.context.clone());
+    let revision = model.revision();
+    let (asked, survey) = {
+        let (args, model, context) = (args.clone(), model.clone(), context.clone());
+        match apart(move || dns::Survey::new(&model, &args, &context)).await {
+            Ok(Ok(survey)) => (survey.service_nodes.clone(), survey),
+            Ok(Err(outcome)) => return show(ground, outcome).await,
+            Err(refusal) => return ground.refuse(&[refusal]).await,
+        }
+    };
+    let answers = ask(ground, asked, revision).await;
+    let outcome = apart(move || survey.report(&model, &args, &answers, &context)).await;
+    match outcome {
+        Ok(outcome) => show(ground, outcome).await,
+        Err(refusal) => ground.refuse(&[refusal]).await,
+    }
+}
+
+/// Computes on a thread of its own: a hundred thousand nodes take their time.
+async fn apart<T: Send + 'static>(compute: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(compute).await.map_err(|_| Refusal::new("it failed by a bug of ours"))
+}
+
+/// Whether service nodes hold and serve what the definitions say; waits as long as any command does.
+async fn ask(ground: &Ground, sns: BTreeSet<SnName>, revision: Revision) -> Answers {
+    let behind = ground.site.delivery.wait_all(sns.iter().cloned(), revision, ground.site.wait).await;
+    let mut answers: Answers = sns.into_iter().map(|sn| (sn, None)).collect();
+    answers.extend(behind.into_iter().map(|(sn, why)| (sn, Some(why.to_string()))));
+    answers
+}
+
+async fn show(ground: &Ground, outcome: Outcome) -> u8 {
+    // Whoever has gone does not hear it; nothing was changed.
+    let _ = ground.replies.lines(outcome.lines).await;
+    outcome.status
+}
