@@ -6,6 +6,7 @@ use std::process::Command;
 
 use mn_core::table::attribute::{self, Attribute, ObjectType};
 use mn_core::table::schema::TABLES;
+use mn_core::table::value;
 use tests::programs::Programs;
 
 use super::root;
@@ -50,10 +51,32 @@ fn attributes() -> String {
     let _ = writeln!(text, "\n{}", links.join(" · "));
     for kind in kinds {
         let _ = writeln!(text, "\n## {}\n\nNamed by `{}`.\n", kind.name, kind.key);
-        text.push_str("| attribute | column | what it means | looked at again |\n|---|---|---|---|\n");
+        text.push_str(
+            "| attribute | column | what it means | value | looked at again |\n|---|---|---|---|---|\n",
+        );
         let mut all: Vec<&Attribute> = kind.attributes.iter().collect();
         all.sort_by_key(|attribute| attribute.name);
         all.iter().for_each(|attribute| text.push_str(&attribute_row(attribute)));
+        if kind.name == "site" {
+            text.push_str(&settings());
+        }
+    }
+    text
+}
+
+fn settings() -> String {
+    let mut text = String::from(
+        "\nThe one object is `clustersite`; its attributes are the settings, of which these are known. Others are kept.\n\n\
+         | setting | what it means | value |\n|---|---|---|\n",
+    );
+    for setting in value::settings() {
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} |",
+            setting.key,
+            cell(setting.doc),
+            cell(&setting.value.explained())
+        );
     }
     text
 }
@@ -67,7 +90,8 @@ fn attribute_row(attribute: &Attribute) -> String {
     let touched: Vec<String> =
         attribute.touches().iter().map(|touch| format!("{touch:?}").to_lowercase()).collect();
     let (condition, touched) = (condition.unwrap_or_default(), touched.join(", "));
-    format!("| `{name}` | `{table}.{column}`{condition} | {} | {touched} |\n", cell(doc))
+    let value = cell(&value::of(*table, column).explained());
+    format!("| `{name}` | `{table}.{column}`{condition} | {} | {value} | {touched} |\n", cell(doc))
 }
 
 fn tables() -> String {
@@ -80,10 +104,11 @@ fn tables() -> String {
     for table in TABLES.iter() {
         let own = if table.own { " *own*" } else { "" };
         let _ = writeln!(text, "\n## {}\n\n{}{own}\n", table.name, sentence(table.doc));
-        text.push_str("| column | what it holds |\n|---|---|\n");
+        text.push_str("| column | what it holds | value |\n|---|---|---|\n");
         for column in table.columns.iter().filter(|column| !matches!(column.name, "comments" | "disable")) {
             let key = if table.key.contains(&column.name) { " (key)" } else { "" };
-            let _ = writeln!(text, "| `{}`{key} | {} |", column.name, cell(column.doc));
+            let value = cell(&value::of(table.id(), column.name).explained());
+            let _ = writeln!(text, "| `{}`{key} | {} | {value} |", column.name, cell(column.doc));
         }
     }
     text

@@ -22,7 +22,7 @@ impl Bench {
         Self { model: model(rows), context, stdin: None }
     }
 
-    fn with_stdin(mut self, text: &str) -> Self {
+    pub(crate) fn with_stdin(mut self, text: &str) -> Self {
         self.stdin = Some(text.to_owned());
         self
     }

@@ -11,8 +11,8 @@ use common::id::NodeName;
 use common::report::Refusal;
 
 use super::{Model, mac, network};
-use crate::table::schema::{HOSTS, MAC, NETWORKS, NICS, NODELIST, NODERES};
-use crate::table::{Edit, Row, TableId};
+use crate::table::schema::{HOSTS, MAC, NETWORKS, NICS, NODELIST, NODERES, SITE};
+use crate::table::{Edit, Row, TableId, attribute, value};
 use crate::template;
 
 /// How many findings of one change are worth saying.
@@ -105,6 +105,7 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
             }
         }
     }
+    check_values(table, row, is_new, findings);
     if table == NODELIST
         && is_new("node")
         && let Err(error) = owner.as_str().parse::<NodeName>()
@@ -124,6 +125,32 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
     }
     if table == NETWORKS && row.is_live() {
         check_network(row, before, findings);
+    }
+}
+
+/// Values that nobody can mean, as the registry says. Templates are what they give for a node.
+fn check_values(table: TableId, row: &Row, is_new: impl Fn(&str) -> bool, findings: &mut Findings) {
+    if table == SITE {
+        let setting = row.cell("key").and_then(value::setting);
+        let value = row.cell("value").filter(|_| is_new("value"));
+        if let (Some(setting), Some(value)) = (setting, value)
+            && let Some(because) = setting.value.kind.refusal(value)
+        {
+            let text = format!("{}={value} cannot be used", setting.key);
+            findings.refuse(Refusal::new(text).about("clustersite").because(because));
+        }
+        return;
+    }
+    for (column, text) in row.cells().filter(|(column, _)| is_new(column)) {
+        let because = value::of(table, column).kind.refusal(text);
+        if let Some(because) = because.filter(|_| !template::is_template(text)) {
+            let name = attribute::of_column("node", table, column).map_or(column, |attribute| attribute.name);
+            let refusal = Refusal::new(format!("{name}={text} cannot be used")).because(because);
+            findings.refuse(match row.cell("netname").filter(|_| table == NETWORKS) {
+                Some(network) => refusal.about(network),
+                None => refusal.about(row.key(table)),
+            });
+        }
     }
 }
 

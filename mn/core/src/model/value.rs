@@ -67,7 +67,7 @@ impl Model {
             let mut columns =
                 attribute::named(attribute.object, condition.attribute).filter(|a| a.condition.is_none());
             let value = columns.find_map(|attribute| self.attribute_cell(node, attribute));
-            value.is_some_and(|value| condition.values.contains(&value.as_ref()))
+            value.is_some_and(|value| condition.holds(&value))
         })
     }
 

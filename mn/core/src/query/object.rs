@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::select::{self, Selection};
 use crate::model::Model;
 use crate::table::attribute::{self, Attribute, ObjectType, Selector};
 use crate::table::{Row, RowKey, TableId, schema};
@@ -148,7 +149,7 @@ impl<'a> Reader<'a> {
         if cell(self.model, schema::NODEGROUP, name, "grouptype").is_none() {
             put("grouptype", "static".to_owned());
         }
-        put("members", self.model.members(name).join(","));
+        put("members", members(self.model, name).join(","));
         shown
     }
 }
@@ -198,7 +199,7 @@ pub(crate) fn value(model: &Model, kind: &ObjectType, object: &str, name: &str) 
         ("monitoring", _) if attribute::named(kind.name, name).next().is_none() => {
             cell(model, schema::MONSETTING, RowKey::of([object, name]).as_str(), "value").map(str::to_owned)
         }
-        ("group", "members") => Some(model.members(object).join(",")).filter(|members| !members.is_empty()),
+        ("group", "members") => Some(members(model, object).join(",")).filter(|members| !members.is_empty()),
         ("group", "grouptype") => {
             Some(cell(model, schema::NODEGROUP, object, "grouptype").unwrap_or("static").to_owned())
         }
@@ -206,6 +207,28 @@ pub(crate) fn value(model: &Model, kind: &ObjectType, object: &str, name: &str) 
             .filter(|attribute| is_met(model, attribute, object))
             .find_map(|attribute| column(model, attribute, object)),
     }
+}
+
+/// The members of a group: those that name it, or that its conditions select now.
+pub(crate) fn members(model: &Model, group: &str) -> Vec<String> {
+    let is_dynamic = cell(model, schema::NODEGROUP, group, "grouptype") == Some("dynamic");
+    let wherevals = cell(model, schema::NODEGROUP, group, "wherevals").filter(|_| is_dynamic);
+    match wherevals.map(select::parse_all) {
+        Some(Ok(selections)) => selected(model, &selections),
+        _ => model.members(group).into_iter().map(|node| node.to_string()).collect(),
+    }
+}
+
+/// The nodes for which conditions hold, all of them.
+pub(crate) fn selected(model: &Model, selections: &[Selection]) -> Vec<String> {
+    let Some(kind) = attribute::object_type("node") else { return Vec::new() };
+    let held = |node: &str, name: &str| match name {
+        "node" => Some(node.to_owned()),
+        _ => value(model, kind, node, name),
+    };
+    let holds =
+        |node: &str| selections.iter().all(|s| held(node, &s.name).is_some_and(|value| s.holds(&value)));
+    model.nodes().map(|node| node.as_str()).filter(|node| holds(node)).map(str::to_owned).collect()
 }
 
 /// What an object's own rows hold, nothing inherited and no template evaluated.
@@ -236,17 +259,7 @@ pub(crate) fn is_met(model: &Model, attribute: &Attribute, object: &str) -> bool
         // `nodetype` of a power distribution unit is conditioned on itself; the other column decides.
         .filter(|other| other.condition.is_none())
         .find_map(|other| column(model, other, object));
-    held.is_some_and(|held| condition.values.iter().any(|value| has_word(&held, value)))
-}
-
-/// Whether a text holds a word: `nodetype=ppc,osi` is a `ppc` too.
-fn has_word(text: &str, word: &str) -> bool {
-    let is_edge = |beside: Option<char>| beside.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-    text.match_indices(word).any(|(at, found)| {
-        let (before, after) = (text.get(..at), text.get(at + found.len()..));
-        is_edge(before.and_then(|text| text.chars().next_back()))
-            && is_edge(after.and_then(|text| text.chars().next()))
-    })
+    held.is_some_and(|held| condition.holds(&held))
 }
 
 /// What a column holds for an object, conditions aside.

@@ -70,6 +70,14 @@ impl Selection {
     }
 }
 
+/// The conditions of a dynamic group: `a==b::c=~d`.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub(crate) fn parse_all(wherevals: &str) -> Result<Vec<Selection>, SelectError> {
+    wherevals.split("::").map(Selection::parse).collect()
+}
+
 /// Name, operator and value; the operator is the first one in the text.
 pub(crate) fn split(text: &str) -> Option<(&str, &str, &str)> {
     let at = text.find(['=', '!'])?;

@@ -37,6 +37,22 @@ pub struct Condition {
     pub values: Vec<&'static str>,
 }
 
+impl Condition {
+    /// Whether what the other attribute holds fulfils it: one of the values is a word of it
+    /// (`nodetype=ppc,osi` is a `ppc` too).
+    pub fn holds(&self, held: &str) -> bool {
+        let is_edge = |beside: Option<char>| beside.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        let has_word = |word: &str| {
+            held.match_indices(word).any(|(at, found)| {
+                let (before, after) = (held.get(..at), held.get(at + found.len()..));
+                is_edge(before.and_then(|text| text.chars().next_back()))
+                    && is_edge(after.and_then(|text| text.chars().next()))
+            })
+        };
+        self.values.iter().any(|word| has_word(word))
+    }
+}
+
 /// What a column must hold for a row to be the object's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selector {

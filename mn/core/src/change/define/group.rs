@@ -10,8 +10,8 @@ use crate::change::{Define, Draft, ListEdit, Range, Talk};
 use crate::model::Model;
 use crate::query::object::{self, cell};
 use crate::query::range;
-use crate::query::select::{self, Selection};
-use crate::table::{RowKey, attribute, schema};
+use crate::query::select;
+use crate::table::{RowKey, schema, value};
 
 /// What is said of a group's members.
 #[derive(Clone, Debug)]
@@ -55,6 +55,13 @@ impl<'a> Members<'a> {
             Some(attributes.remove(at).1)
         };
         let (range, wherevals, grouptype) = (take("members"), take("wherevals"), take("grouptype"));
+        let refusal = |word: &String| value::of(schema::NODEGROUP, "grouptype").kind.refusal(word);
+        if let Some(why) = grouptype.as_ref().and_then(refusal) {
+            let word = grouptype.unwrap_or_default();
+            return Err(Fault::Hard(format!(
+                "grouptype={word} cannot be used for the group '{group}': {why}"
+            )));
+        }
         let is_said_dynamic = grouptype.as_deref() == Some("dynamic");
         let is_dynamic = match is_there {
             true => held == Some("dynamic"),
@@ -101,7 +108,7 @@ impl<'a> Members<'a> {
         let nodes = match &self.kind {
             Kind::Dynamic(wherevals) => return self.write_dynamic(draft, wherevals, list),
             Kind::Static(range) => known(draft.model(), range, talk)?,
-            Kind::Selected(wherevals) => matching(draft.model(), wherevals)?,
+            Kind::Selected(wherevals) => selected(draft.model(), wherevals)?,
             Kind::Unsaid => {
                 if self.is_new {
                     draft.set(schema::NODEGROUP, &key, "grouptype", "static");
@@ -140,7 +147,7 @@ impl<'a> Members<'a> {
                 "The 'where' attributes and values were not provided for dynamic group '{group}'."
             )));
         }
-        parse(&wherevals)?;
+        select::parse_all(&wherevals).map_err(|error| error.to_string())?;
         let key = RowKey::one(group);
         draft.set(schema::NODEGROUP, &key, "grouptype", "dynamic");
         draft.set(schema::NODEGROUP, &key, "members", "dynamic");
@@ -167,28 +174,9 @@ fn known(model: &Model, text: &str, talk: &mut Talk<'_>) -> Result<Vec<String>, 
 }
 
 /// The nodes for which all conditions hold now.
-fn matching(model: &Model, wherevals: &str) -> Result<Vec<String>, String> {
-    let selections = parse(wherevals)?;
-    let Some(kind) = attribute::object_type("node") else { return Ok(Vec::new()) };
-    let holds = |node: &str| {
-        selections
-            .iter()
-            .all(|s| object::value(model, kind, node, &s.name).is_some_and(|value| s.holds(&value)))
-    };
-    Ok(object::names(model, kind).into_iter().filter(|node| holds(node)).collect())
-}
-
-/// The conditions of `a==b::c=~d`.
-fn parse(wherevals: &str) -> Result<Vec<Selection>, String> {
-    wherevals
-        .split("::")
-        .map(|text| {
-            if select::split(text).is_none() {
-                return Err("Incorrect selection string specified with -w flag.".to_owned());
-            }
-            Selection::parse(text).map_err(|error| error.to_string())
-        })
-        .collect()
+fn selected(model: &Model, wherevals: &str) -> Result<Vec<String>, String> {
+    let selections = select::parse_all(wherevals).map_err(|error| error.to_string())?;
+    Ok(object::selected(model, &selections))
 }
 
 fn set_members(draft: &mut Draft, group: &str, nodes: &[String], list: ListEdit, talk: &mut Talk<'_>) {

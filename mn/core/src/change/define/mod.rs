@@ -22,7 +22,7 @@ use super::{Context, Define, Draft, Outcome, Talk, rename};
 use crate::model::Model;
 use crate::query::object as objects;
 use crate::query::select;
-use crate::table::attribute;
+use crate::table::{attribute, nearest, value};
 use request::Wanted;
 
 const SOME_FAILED: &str =
@@ -68,6 +68,7 @@ pub(super) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) 
         if tally.has_failed && verb == Verb::Make {
             return None;
         }
+        warn_settings(model, &wanted, talk);
         let says_enough = |object: &Wanted| !object.attributes.is_empty() || object.kind.name == "group";
         if !wanted.iter().any(says_enough) {
             return nothing_given(verb, args, &tally, talk);
@@ -176,6 +177,19 @@ fn drop_unknown(wanted: &mut [Wanted], is_stanza: bool, talk: &mut Talk<'_>) -> 
     !said.is_empty()
 }
 
+/// The site takes any setting; one that looks like a known one is hardly meant as it is written.
+fn warn_settings(model: &Model, wanted: &[Wanted], talk: &mut Talk<'_>) {
+    let of_site = wanted.iter().filter(|object| object.kind.name == "site");
+    for (name, _) in of_site.flat_map(|object| &object.attributes).filter(|(_, value)| !value.is_empty()) {
+        let is_known = value::setting(name).is_some() || model.site(name).is_some();
+        let close = nearest::names(name, value::settings().map(|setting| setting.key));
+        if !is_known && !close.is_empty() {
+            talk.warn(&format!("'{name}' is no setting that is known here; it is kept."));
+            talk.hint(format!("  try      {}", close.join(", ")));
+        }
+    }
+}
+
 fn nothing_given(verb: Verb, args: &Define, tally: &Tally, talk: &mut Talk<'_>) -> Option<Vec<Part>> {
     match verb {
         Verb::Make => {
@@ -280,3 +294,6 @@ fn say_new(parts: &[Part], talk: &mut Talk<'_>) {
     }
     warn_capitals(new().map(|part| (part.kind.name, part.name.as_str())), talk);
 }
+
+#[cfg(test)]
+mod tests;
