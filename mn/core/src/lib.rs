@@ -2,9 +2,9 @@
 //!
 //! Rows of text tables are the truth ([`table`]); everything else is a view on them: nodes with
 //! their inherited values ([`model`]), the names a noderange means ([`noderange`]), what a command
-//! changes ([`change`]) or shows ([`query`]), who may ask for it ([`policy`]), what each service node
-//! holds ([`mod@derive`]) and whether it has it yet ([`delivery`]), and what follows for names,
-//! addresses and networks ([`make`]).
+//! changes ([`change`]) or shows ([`query`]), how definitions come in and go out ([`exchange`]), who
+//! may ask for what ([`policy`]), what each service node holds ([`mod@derive`]) and whether it has it
+//! yet ([`delivery`]), and what follows for names, addresses and networks ([`make`]).
 //!
 //! **Invariant**: this crate is pure: commands and snapshots in, changes and text out.
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@
 pub mod change;
 pub mod delivery;
 pub mod derive;
+pub mod exchange;
 pub mod make;
 pub mod model;
 pub mod noderange;

@@ -51,6 +51,22 @@ impl Intake {
             .map_err(|error| Usage::alone(format!("cannot read standard input: {error}")))
     }
 
+    /// A file that is named, `-` being standard input.
+    ///
+    /// # Errors
+    /// When it cannot be read, is too long or is not UTF-8.
+    pub(super) fn file(&mut self, name: &str) -> Result<String, Usage> {
+        if name == "-" {
+            return self.stdin();
+        }
+        if self.is_replay {
+            return Ok(REPLAYED.to_owned());
+        }
+        std::fs::File::open(self.folder.join(name))
+            .and_then(|mut file| read(&mut file))
+            .map_err(|error| Usage::alone(format!("cannot read {name}: {error}")))
+    }
+
     /// A noderange with the files that it names. A file that cannot be read is an error here;
     /// xCAT takes it as empty, and then acts on fewer nodes than were meant.
     ///

@@ -7,10 +7,12 @@
 //!
 //! **Invariant**: no applet looks at the model. It parses and asks.
 
+mod apply;
 mod chdef;
 mod definition;
 mod derivation;
 mod describe;
+mod export;
 mod install;
 mod intake;
 mod lsdef;
@@ -67,7 +69,9 @@ pub(crate) struct Applet {
 
 /// All commands, in the order of their names.
 pub(crate) static APPLETS: &[Applet] = &[
+    apply::APPLET,
     chdef::APPLET,
+    export::APPLET,
     noderange::GENERATE,
     lsdef::APPLET,
     lsslice::APPLET,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::make::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
 pub use self::nodes::{Nodech, Noderm};
+use crate::exchange::Apply;
 use crate::query::Query;
 
 /// A command on its way to the daemon.
@@ -58,6 +59,8 @@ pub enum Command {
     Nodegrpch(Nodech),
     /// Removes nodes.
     Noderm(Noderm),
+    /// Makes objects what a file says.
+    Apply(Apply),
 }
 
 /// A command of several steps.

@@ -109,7 +109,7 @@ fn conclude(args: &Rmdef, removed: &[Part], talk: &mut Talk<'_>) {
 }
 
 /// Removes every row of an object. A group also goes out of its members' lists.
-pub(super) fn remove(draft: &mut Draft, kind: &'static ObjectType, name: &str) {
+pub(crate) fn remove(draft: &mut Draft, kind: &'static ObjectType, name: &str) {
     if kind.name == "group" {
         let members: Vec<_> = draft.model().members(name).into_iter().map(|node| node.to_string()).collect();
         for node in members {

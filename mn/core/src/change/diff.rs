@@ -7,6 +7,7 @@
 
 use serde_json::{Value, json};
 
+use crate::exchange::scope;
 use crate::table::Edit;
 use crate::table::attribute;
 
@@ -21,6 +22,8 @@ pub struct Difference<'a> {
     pub before: Option<&'a str>,
     /// What it becomes.
     pub after: Option<&'a str>,
+    /// Whether it is a password or a key: then it is only said whether there is one.
+    pub secret: bool,
 }
 
 /// The cells that edits change, in the order of table, row and column; key columns say nothing new
@@ -32,13 +35,18 @@ pub fn differences(edits: &[Edit]) -> Vec<Difference<'_>> {
 impl Difference<'_> {
     /// One line of text.
     pub fn text(&self) -> String {
-        let show = |value: Option<&str>| value.map_or_else(|| "(unset)".to_owned(), str::to_owned);
+        let show = |value| self.shown(value).unwrap_or("(unset)");
         format!("{}: {}: {} -> {}", self.object, self.attribute, show(self.before), show(self.after))
     }
 
     /// The same as JSON.
     pub fn record(&self) -> Value {
-        json!({"object": self.object, "attribute": self.attribute, "before": self.before, "after": self.after})
+        let (before, after) = (self.shown(self.before), self.shown(self.after));
+        json!({"object": self.object, "attribute": self.attribute, "before": before, "after": after})
+    }
+
+    fn shown<'b>(&self, value: Option<&'b str>) -> Option<&'b str> {
+        value.map(|value| if self.secret { "<secret>" } else { value })
     }
 }
 
@@ -49,6 +57,7 @@ fn of_row(edit: &Edit) -> Vec<Difference<'_>> {
         attribute: attribute_name(edit, column),
         before: edit.before.as_ref().and_then(|row| row.cell(column)),
         after: edit.after.as_ref().and_then(|row| row.cell(column)),
+        secret: scope::is_secret(edit.table, edit.key.as_str(), column),
     };
     let all = schema.columns.iter().map(|column| difference(column.name)).zip(&schema.columns);
     let changed: Vec<_> = all.filter(|(difference, _)| difference.before != difference.after).collect();

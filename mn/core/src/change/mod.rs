@@ -8,7 +8,7 @@
 
 mod command;
 pub(crate) mod define;
-mod delete;
+pub(crate) mod delete;
 mod diff;
 mod draft;
 pub mod networks;
@@ -39,6 +39,7 @@ use crate::model::Model;
 /// Plans a command on a model.
 pub fn plan(model: &Model, command: &Command, context: &Context) -> Outcome {
     match command {
+        Command::Apply(args) => crate::exchange::apply::plan(model, args, context),
         Command::Mkdef(args) => define::plan(model, define::Verb::Make, args, context),
         Command::Chdef(args) => define::plan(model, define::Verb::Change, args, context),
         Command::Rmdef(args) => delete::plan(model, args, context),

@@ -94,7 +94,7 @@ pub(crate) fn set(
     let (name, nic) = split_nic(name).map_or((name, None), |(packed, nic)| (packed, Some(nic)));
     let mut candidates = attribute::named(kind.name, name);
     let Some(attribute) = candidates.find(|a| is_met(draft.model(), a, object)) else {
-        return if value.is_empty() { unset(draft, kind, object, name) } else { Err(condition(kind, name)) };
+        return if value.is_empty() { unset(draft, kind, object, name) } else { Err(refusal(kind, name)) };
     };
     if attribute.name == kind.key {
         return if value == object { Ok(()) } else { Err(WriteError::Name { name: attribute.name }) };
@@ -119,7 +119,7 @@ fn unset(draft: &mut Draft, kind: &ObjectType, object: &str, name: &str) -> Resu
 }
 
 /// The refusal of an attribute none of whose conditions is met.
-fn condition(kind: &ObjectType, name: &str) -> WriteError {
+pub(crate) fn refusal(kind: &ObjectType, name: &str) -> WriteError {
     let mut refusal = WriteError::Unknown { name: name.to_owned(), kind: kind.name };
     for attribute in attribute::named(kind.name, name) {
         let Some(condition) = &attribute.condition else { continue };

@@ -67,6 +67,9 @@ impl<'a> Facts<'a> {
 
     fn of_change(command: &'a Command) -> Self {
         match command {
+            Command::Apply(args) => {
+                Self { command: "apply", objects: Objects::Everything, governs: args.may_govern() }
+            }
             Command::Mkdef(args) => Self::define("mkdef", args),
             Command::Chdef(args) => Self::define("chdef", args),
             Command::Rmdef(args) => Self::remove(args),
@@ -89,6 +92,7 @@ impl<'a> Facts<'a> {
 
     fn of_query(query: &'a Query) -> Self {
         match query {
+            Query::Export(args) => Self::nodes_or_all("export", args.nodes.as_ref()),
             Query::Lsdef(args) => Self::show(args),
             Query::Lsslice(_) => Self::plain("lsslice"),
             Query::Nodels(args) => Self::nodes_or_all("nodels", args.nodes.as_ref()),

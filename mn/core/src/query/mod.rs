@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::noderange::{Form, Noderange};
 pub use self::tabgrep::Tabgrep;
 use crate::change::{Context, Line, Range};
+use crate::exchange::Export;
 use crate::model::Model;
 
 /// A question.
@@ -35,6 +36,8 @@ pub enum Query {
     Noderange(Noderange),
     /// The tables that say something of nodes.
     Tabgrep(Tabgrep),
+    /// The site's definitions as text.
+    Export(Export),
 }
 
 /// The arguments of `lsdef`.
@@ -116,6 +119,7 @@ pub fn answer(model: &Model, query: &Query, context: &Context, out: &mut dyn FnM
         Query::Noderange(args) => noderange::answer(model, args, context, out),
         Query::Tabdump(args) => tabdump::answer(model, args, context, out),
         Query::Tabgrep(args) => tabgrep::answer(model, args, context, out),
+        Query::Export(args) => crate::exchange::export::answer(model, args, context, out),
         Query::Lsslice(_) => lsslice(&[], context, out),
     }
 }

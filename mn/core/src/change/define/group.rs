@@ -200,7 +200,7 @@ fn set_members(draft: &mut Draft, group: &str, nodes: &[String], list: ListEdit,
 }
 
 /// Appends a group to a node's groups.
-fn join(draft: &mut Draft, node: &str, group: &str) {
+pub(crate) fn join(draft: &mut Draft, node: &str, group: &str) {
     let mut groups = groups_of(draft.model(), node);
     if !groups.iter().any(|known| known == group) {
         groups.push(group.to_owned());

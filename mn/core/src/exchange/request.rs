@@ -1,0 +1,55 @@
+//! The arguments of `export`, `apply` and `import`, as they travel to the daemon.
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Mode, Range};
+
+/// The arguments of `export`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// `-t`: object types, or `table.NAME` for rows; empty means all.
+    pub types: Vec<String>,
+    /// Only these nodes, and the rows that are theirs.
+    pub nodes: Option<Range>,
+    /// `--secrets`: tell passwords and keys.
+    pub secrets: bool,
+}
+
+/// The arguments of `apply`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apply {
+    /// How to make the change; it is atomic always.
+    pub mode: Mode,
+    /// What the file is called.
+    pub file: String,
+    /// Its content.
+    pub text: String,
+    /// `--format`.
+    pub format: ApplyFormat,
+    /// `--prune`: types, or noderanges, whose objects go unless the file names them.
+    pub prune: Vec<Range>,
+    /// `--force`: prune more than a few.
+    pub force: bool,
+    /// `-V`: name what is unchanged too.
+    pub verbose: bool,
+}
+
+/// What a file that is applied is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ApplyFormat {
+    /// Whatever it looks like.
+    #[default]
+    Detect,
+    /// Stanzas, ours or xCAT's.
+    Stanza,
+    /// Perceus's list of nodes: `name MAC group vnfs ip`.
+    Perceus,
+}
+
+impl Apply {
+    /// Whether it may change who may do what. Text in quotes may spell any word with escapes.
+    pub(crate) fn may_govern(&self) -> bool {
+        let says = |text: &str| text.contains("policy") || text.contains('\\');
+        says(&self.text) || self.prune.iter().any(|range| says(&range.text))
+    }
+}
