@@ -12,6 +12,7 @@
 //! | [`store`] | what must not be lost: rows, journal, numbers; one writer, snapshots for all |
 //! | [`push`] | service nodes: who joins, what they shall hold, what they report |
 //! | [`content`] | the tree of files that they serve |
+//! | [`audit`] | who gave which command, and what became of it |
 //! | [`logs`] | the nodes' log lines |
 //! | [`token`] | who may join, and who has |
 //!
@@ -19,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod applet;
+pub mod audit;
 pub mod client;
 pub mod content;
 pub mod daemon;

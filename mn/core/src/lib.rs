@@ -9,6 +9,7 @@
 //! **Invariant**: this crate is pure: commands and snapshots in, changes and text out.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod change;
 pub mod delivery;
 pub mod derive;

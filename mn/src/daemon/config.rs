@@ -8,6 +8,8 @@ use std::time::Duration;
 use common::wire::MN_PORT;
 use serde::Deserialize;
 
+use crate::audit::Limits;
+
 /// How long a command waits for the service nodes when nobody says otherwise.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -26,6 +28,8 @@ pub struct Config {
     pub wait: Duration,
     /// The hosts file that `makehosts` keeps. Several clusters on one machine have one each.
     pub hosts_file: PathBuf,
+    /// How much the audit log holds.
+    pub audit: Limits,
 }
 
 impl Default for Config {
@@ -34,6 +38,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, MN_PORT)),
             wait: WAIT,
             hosts_file: PathBuf::from(HOSTS_FILE),
+            audit: Limits::default(),
         }
     }
 }
@@ -45,6 +50,8 @@ struct FileConfig {
     listen: Option<String>,
     wait_seconds: Option<u64>,
     hosts_file: Option<PathBuf>,
+    audit_entries: Option<u64>,
+    audit_days: Option<u64>,
 }
 
 /// Why a configuration is refused.
@@ -132,6 +139,11 @@ impl TryFrom<FileConfig> for Config {
             }
             Some(path) => config.hosts_file = path,
             None => {}
+        }
+        config.audit.entries = file.audit_entries.unwrap_or(config.audit.entries);
+        config.audit.days = file.audit_days.unwrap_or(config.audit.days);
+        if config.audit.entries == 0 || config.audit.days == 0 {
+            mistakes.push("audit_entries, audit_days: an audit log that holds nothing is none".to_owned());
         }
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }

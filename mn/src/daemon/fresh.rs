@@ -1,7 +1,8 @@
 //! What a new management node knows: the rows of a fresh site, as xCAT has them.
 //!
 //! xCAT's `servicenode` row of `__mgmtnode` is left out on purpose: here the management node serves
-//! no nodes, and the row would make it a service node that nodes can be moved to.
+//! no nodes, and the row would make it a service node that nodes can be moved to. So is
+//! `site.auditskipcmds`, which in a fresh xCAT keeps every command out of the audit log.
 
 use std::net::Ipv4Addr;
 
@@ -28,10 +29,9 @@ pub(super) struct Fresh {
 }
 
 /// Keys of the site table that are the same everywhere.
-const SITE_DEFAULTS: [(&str, &str); 32] = [
+const SITE_DEFAULTS: [(&str, &str); 31] = [
     ("SNsyncfiledir", "/var/xcat/syncfiles"),
     ("auditnosyslog", "0"),
-    ("auditskipcmds", "ALL"),
     ("blademaxp", "64"),
     ("cleanupxcatpost", "no"),
     ("consoleondemand", "no"),

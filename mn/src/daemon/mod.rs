@@ -5,6 +5,7 @@
 //! DIR/store/        rows, journal, numbers (`store`)
 //! DIR/tree/         the files that service nodes serve (`content`)
 //! DIR/log/          the nodes' log lines (`logs`)
+//! DIR/audit/        who gave which command (`audit`)
 //! DIR/mn.sock       where operators' commands arrive (`serve`)
 //! DIR/mn.toml       what an administrator has set; need not be there
 //! DIR/lock          held by the one process that lives here
@@ -39,7 +40,7 @@ use crate::operate::{Site, makehosts};
 use crate::push::{self, Doors, Hub, Reports};
 use crate::serve::Desk;
 use crate::store::{StoreError, book};
-use crate::{content, logs, serve, token};
+use crate::{audit, content, logs, serve, token};
 
 /// What `mn serve` may be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +72,9 @@ pub enum ServeError {
     /// The log lines cannot be opened.
     #[error("the nodes' log lines cannot be opened")]
     Logs(#[source] io::Error),
+    /// The audit log cannot be opened.
+    #[error("the audit log cannot be opened")]
+    Audit(#[source] io::Error),
     /// The QUIC port cannot be had.
     #[error("cannot listen on {address}")]
     Listen {
@@ -182,6 +186,7 @@ pub async fn run(
     let (book, writer, numbers) = book::open(&store_dir(dir), companions).map_err(ServeError::Store)?;
     info!(revision = %book.read().revision(), nodes = book.read().node_count(), "store opened and verified");
     let (logs, log_keeper) = logs::open(&dir.join("log")).map_err(ServeError::Logs)?;
+    let (audit, audit_keeper) = audit::open(&audit::dir(dir), config.audit).map_err(ServeError::Audit)?;
     let (content, scanner) = content::new(tree_dir(dir), book.clone());
     let (hub, delivery) = Hub::new(book.clone(), Arc::clone(&authority), &numbers.generations);
     let refused = |source| ServeError::Listen { address: config.listen, source };
@@ -191,6 +196,7 @@ pub async fn run(
     let site = Site {
         book: book.clone(),
         delivery: delivery.clone(),
+        audit,
         content: content.clone(),
         wait: config.wait,
         fingerprint: authority.fingerprint(),
@@ -212,6 +218,7 @@ pub async fn run(
     parts.spawn("writer", writer.run(token.child_token()));
     parts.spawn("hub", hub.run(token.child_token()));
     parts.spawn("logs", log_keeper.run(token.child_token()));
+    parts.spawn("audit", audit_keeper.run(token.child_token()));
     parts.spawn("content", scanner.run(token.child_token()));
     parts.spawn("listener", push::listen(listener, doors, token.child_token()));
     let mover = Mover { book: book.clone(), delivery: site.delivery.clone() };

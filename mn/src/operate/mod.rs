@@ -23,6 +23,7 @@ use common::report::Refusal;
 use mn_core::change::{Change, Context, Line, Operation};
 use mn_core::model::Model;
 
+use crate::audit::Audit;
 use crate::content::Content;
 use crate::push::Delivery;
 use crate::serve::{Gone, Replies};
@@ -35,6 +36,8 @@ pub struct Site {
     pub book: Book,
     /// Who holds what; waits, asks, runs.
     pub delivery: Delivery,
+    /// Who gave which command.
+    pub audit: Audit,
     /// The files that service nodes serve.
     pub content: Content,
     /// How long a command waits for the service nodes.

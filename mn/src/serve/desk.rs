@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::report::Refusal;
 use common::wire::PROTOCOL;
 use common::wire::operator::{MAX_COMMAND, Request};
+use mn_core::audit::{self, Entry, Outcome};
 use mn_core::change::{Asked, Context, Sent};
 use mn_core::policy::{self, Denial, Facts};
 use runtime::link::stream::FrameReader;
@@ -14,12 +15,13 @@ use runtime::supervise::BoxError;
 use tokio::io::AsyncRead;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::asker::Asker;
 use super::execute;
 use super::reply::{Replies, Way};
 use crate::applet;
+use crate::audit::Pending;
 use crate::operate::{Ground, Site};
 use crate::store::book::By;
 
@@ -35,6 +37,12 @@ const OTHERS_KIB: usize = 128 << 10;
 
 /// How long who is refused waits for the word: guessing what one may do is not made faster.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a command comes by, in xCAT's words.
+const CLIENT: &str = "cli";
+
+/// How much of a noderange the audit log keeps, in characters.
+const LONGEST_NODES: usize = 1024;
 
 /// Where commands are heard. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,8 +73,11 @@ impl Desk {
     ) {
         let room = match timeout(REQUEST_LIMIT, self.gather(&asker, reader, &mut request)).await {
             Ok(Ok(room)) => room,
-            Ok(Err(error)) => return debug!(who = %asker.author(), %error, "a command could not be read"),
-            Err(_) => return debug!(who = %asker.author(), "a command was not sent in time"),
+            Ok(Err(error)) => {
+                let why = format!("the command could not be read: {error}");
+                return self.refused(asker.name(), &asker.from, &why);
+            }
+            Err(_) => return self.refused(asker.name(), &asker.from, "the command was not sent in time"),
         };
         let replies = Replies::new(way, request.view);
         let status = self.answer(&asker, request, &replies).await;
@@ -112,10 +123,14 @@ impl Desk {
             }
         };
         drop(command);
+        let facts = Facts::of(&asked);
+        let entry = self.entry(asker, facts.command, facts.operand().unwrap_or_default(), &words);
+        let pending = Pending::new(&self.site.audit, entry);
         let (asked, words) = match self.judge(asker, asked, words).await {
             Ok(allowed) => allowed,
             Err(denial) => {
-                info!(who = %asker.author(), command = name, why = denial.why, "command was refused");
+                debug!(who = %asker.author(), command = name, why = denial.why, "command was refused");
+                pending.end(Outcome::Denied(denial.why.clone()));
                 if !asker.caller.trusted {
                     tokio::time::sleep(REFUSED_PAUSE).await;
                 }
@@ -124,9 +139,42 @@ impl Desk {
             }
         };
         let context = Context { server: self.server_name(), view };
-        let by = By { author: asker.author(), words };
+        let by = By { author: asker.author(), words: audit::blanked(&words) };
         let ground = Ground { site: self.site.clone(), by, context, replies: replies.clone() };
-        execute::execute(&ground, asked).await
+        let status = execute::execute(&ground, asked).await;
+        pending.end(Outcome::Ended(status));
+        status
+    }
+
+    /// What the audit log says of a command, but for its outcome.
+    fn entry(&self, asker: &Asker, command: &str, nodes: &str, words: &[String]) -> Entry {
+        let model = self.site.book.read();
+        Entry {
+            at: runtime::clock::unix_seconds(),
+            user: asker.name().to_owned(),
+            host: asker.from.clone(),
+            client: CLIENT.to_owned(),
+            command: command.to_owned(),
+            nodes: nodes.chars().take(LONGEST_NODES).collect(),
+            words: audit::blanked(words),
+            skipped: audit::is_skipped(&model, command, CLIENT),
+            quiet: audit::is_quiet(&model),
+            ..Entry::default()
+        }
+    }
+
+    /// Records somebody who was refused before he could give a command.
+    pub(crate) fn refused(&self, user: &str, from: &str, why: &str) {
+        self.site.audit.record(Entry {
+            at: runtime::clock::unix_seconds(),
+            user: user.to_owned(),
+            host: from.to_owned(),
+            client: "link".to_owned(),
+            command: "connect".to_owned(),
+            outcome: Outcome::Denied(why.to_owned()),
+            quiet: audit::is_quiet(&self.site.book.read()),
+            ..Entry::default()
+        });
     }
 
     /// Asks the policy table, on a thread that may compute for long.

@@ -1,15 +1,20 @@
 //! A command is carried out: a question on a snapshot, a change through the writer, an operation in
 //! steps.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::Revision;
+use common::report::Refusal;
 use common::slice::Role;
 use mn_core::change::{self, Asked, Command, Line, Mode};
 use mn_core::delivery::Standing;
+use mn_core::model::Model;
 use mn_core::query::{self, Lsslice, Query, SliceState};
+use mn_core::table::schema::AUDITLOG;
 use tokio::sync::mpsc;
 
+use crate::audit;
 use crate::operate::{self, Ground};
 use crate::push::{PeerView, View};
 use crate::store::book::Planned;
@@ -30,7 +35,10 @@ pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
 /// Answers a question from a snapshot, on a thread that may compute for long; the terminal's pace
 /// is the answer's.
 async fn ask(ground: &Ground, query: Query) -> u8 {
-    let (model, context) = (ground.model(), ground.context.clone());
+    let (model, context) = match read_logs(ground, &query).await {
+        Ok(model) => (model, ground.context.clone()),
+        Err(refusal) => return ground.refuse(&[refusal]).await,
+    };
     let (lines, mut came) = mpsc::channel(LINES);
     let answering = tokio::task::spawn_blocking(move || {
         query::answer(&model, &query, &context, &mut |line| {
@@ -45,6 +53,22 @@ async fn ask(ground: &Ground, query: Query) -> u8 {
     }
     drop(came);
     answering.await.unwrap_or(1)
+}
+
+/// The model, with the audit log in it where the question is about that.
+async fn read_logs(ground: &Ground, query: &Query) -> Result<Arc<Model>, Refusal> {
+    let model = ground.model();
+    if !query.is_about_audit() {
+        return Ok(model);
+    }
+    let entries = ground
+        .site
+        .audit
+        .newest(usize::MAX)
+        .await
+        .map_err(|error| Refusal::new("the audit log cannot be read").because(error.to_string()))?;
+    let shown = entries.iter().filter(|entry| !entry.skipped);
+    Ok(Arc::new(model.with_log(AUDITLOG, shown.map(|entry| entry.row(&audit::time)))))
 }
 
 async fn change(ground: &Ground, command: Command) -> u8 {
@@ -118,7 +142,7 @@ async fn lsslice(ground: &Ground, args: &Lsslice) -> u8 {
     let view = ground.site.delivery.view();
     let unknown = args.service_nodes.iter().find(|name| !view.peers.contains_key(name.as_str()));
     if let Some(name) = unknown {
-        let refusal = common::report::Refusal::new("is no service node").about(name);
+        let refusal = Refusal::new("is no service node").about(name);
         return ground.refuse(&[refusal.attempt("lsslice, to see them all")]).await;
     }
     let states = states(&view, &args.service_nodes);

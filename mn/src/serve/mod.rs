@@ -104,13 +104,15 @@ fn admit(stream: UnixStream, owner: &Owner, places: &Places, desk: &Desk, comman
                 debug!(%uid, "a command came while the daemon stops");
             }
         }
-        Err(full) => turn_back(&stream, uid, full),
+        Err(full) => {
+            desk.refused(&format!("uid {uid}"), "localhost", &full.to_string());
+            turn_back(&stream, full);
+        }
     }
 }
 
 /// Says that there is no place. A socket that was just accepted has room for this much.
-fn turn_back(stream: &UnixStream, uid: Uid, full: Full) {
-    debug!(%uid, %full, "a command was turned back");
+fn turn_back(stream: &UnixStream, full: Full) {
     let refusal = Refusal::new("not now").because(full.to_string()).attempt("the same again, in a moment");
     let replies = [Reply::Err(format!("{}\n", refusal.render("Error"))), Reply::Done { status: 1 }];
     let bytes: Vec<u8> = replies.iter().filter_map(|reply| frame::encode(reply).ok()).flatten().collect();

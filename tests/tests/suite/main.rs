@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run on the machine's own clock")]
 
 mod agents;
+mod audit;
 mod cli;
 mod durability;
 mod harness;

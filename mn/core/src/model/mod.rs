@@ -31,7 +31,7 @@ pub use self::network::{Gateway, Network, Server};
 pub use self::record::Record;
 pub use self::value::{Origin, Sourced, Value};
 use crate::table::schema::{HOSTS, MAC, NICS, NODEGROUP, NODELIST, SITE};
-use crate::table::{Edit, Tables};
+use crate::table::{Edit, Row, RowKey, TableId, Tables};
 
 /// The tables at one revision, and what is found in them.
 #[derive(Clone, Debug)]
@@ -76,6 +76,15 @@ impl Model {
             index.update(stale, self, edits);
             self.index = index;
         }
+    }
+
+    /// The same with rows of a log beside its own, of a table that nothing else looks at: logs are not
+    /// in the store, and are laid in where a question is about them.
+    #[must_use]
+    pub fn with_log(&self, table: TableId, rows: impl IntoIterator<Item = (RowKey, Row)>) -> Self {
+        let mut model = self.clone();
+        rows.into_iter().for_each(|(key, row)| model.tables.load(table, key, row));
+        model
     }
 
     /// The rows as they stand.

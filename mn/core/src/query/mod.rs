@@ -20,6 +20,7 @@ pub use self::tabgrep::Tabgrep;
 use crate::change::{Context, Line, Range};
 use crate::exchange::Export;
 use crate::model::Model;
+use crate::table::schema::AUDITLOG;
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,18 @@ pub enum Query {
     Tabgrep(Tabgrep),
     /// The site's definitions as text.
     Export(Export),
+}
+
+impl Query {
+    /// Whether it is about the audit log, which is no part of the model: the daemon lays it in.
+    pub fn is_about_audit(&self) -> bool {
+        let name = AUDITLOG.name();
+        match self {
+            Self::Lsdef(args) => args.types.iter().any(|kind| kind == name),
+            Self::Tabdump(args) => args.table.as_deref() == Some(name) && !args.describe,
+            _ => false,
+        }
+    }
 }
 
 /// The arguments of `lsdef`.

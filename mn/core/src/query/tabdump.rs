@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Tabdump;
 use crate::change::{Context, Line, error};
 use crate::model::Model;
-use crate::table::{Row, TableId, nearest, schema};
+use crate::table::{Row, RowKey, TableId, nearest, schema};
 
 /// Answers `tabdump`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
@@ -65,7 +65,7 @@ fn rows(
         out(Line::Out(format!("#{}", columns.join(","))));
     }
     let is_wanted = |row: &Row| conditions.iter().all(|condition| condition.holds(row));
-    let found = model.tables().rows(table).filter(|(_, row)| is_wanted(row));
+    let found = in_order(model, table).filter(|(_, row)| is_wanted(row));
     let skipped = last.map_or(0, |last| {
         let all = model.tables().rows(table).filter(|(_, row)| is_wanted(row)).count();
         all.saturating_sub(usize::try_from(last).unwrap_or(usize::MAX))
@@ -82,6 +82,17 @@ fn rows(
             false => Line::Out(csv(table, &columns, row)),
         });
     }
+}
+
+/// The rows of a table; those of a log by their numbers, which as texts would be in another order.
+fn in_order(model: &Model, table: TableId) -> Box<dyn Iterator<Item = (&RowKey, &Row)> + '_> {
+    let rows = model.tables().rows(table);
+    if table != schema::AUDITLOG && table != schema::EVENTLOG {
+        return Box::new(rows);
+    }
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_by_key(|(key, _)| key.as_str().parse::<u64>().unwrap_or(u64::MAX));
+    Box::new(rows.into_iter())
 }
 
 /// A value, unless it is a secret.

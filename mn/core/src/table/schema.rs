@@ -61,9 +61,10 @@ macro_rules! tables {
 }
 
 tables! {
-    AGENT "agent" BOOTPARAMS "bootparams" CHAIN "chain" FILE "file" HOSTS "hosts" JOINTOKEN "jointoken"
-    LINUXIMAGE "linuximage" MAC "mac" MEMBER "member" MONITORING "monitoring"
-    MONSETTING "monsetting" MOVE "move" MOVENODE "movenode" NETWORKS "networks"
+    AGENT "agent" AUDITLOG "auditlog" BOOTPARAMS "bootparams" CHAIN "chain" EVENTLOG "eventlog"
+    FILE "file" HOSTS "hosts" JOINTOKEN "jointoken" LINUXIMAGE "linuximage" MAC "mac"
+    MEMBER "member" MONITORING "monitoring" MONSETTING "monsetting" MOVE "move"
+    MOVENODE "movenode" NETWORKS "networks"
     NICS "nics" NODEGROUP "nodegroup" NODEHM "nodehm" NODELIST "nodelist" NODERES "noderes"
     NODETYPE "nodetype" OSIMAGE "osimage" OWNERSHIP "ownership" PASSWD "passwd" POLICY "policy"
     POSTSCRIPTS "postscripts" PRESCRIPTS "prescripts" ROUTES "routes" SERVICENODE "servicenode"
