@@ -207,7 +207,7 @@ pub(super) fn help(matches: &ArgMatches, command: fn() -> Command) -> Result<Opt
     }
     let attributes = matches.try_get_one::<String>("attributes").ok().flatten().map(|list| split_list(list));
     if text(matches, "type").is_none() && attributes.is_none() {
-        return Ok(Some(Parsed::Show(format!("{}\n", command().render_help()))));
+        return Ok(Some(Parsed::Show(format!("{}\n", super::guarded(command()).render_help()))));
     }
     describe::attributes(&types(matches), attributes.as_deref()).map(|shown| Some(Parsed::Show(shown)))
 }

@@ -69,7 +69,7 @@ pub(super) fn install(
     }
     for applet in APPLETS {
         link(program, &folders.bin.join(applet.name))?;
-        describe((applet.command)(), applet.name, folders)?;
+        describe(applet.definition(), applet.name, folders)?;
     }
     link(program, &folders.bin.join("mn"))?;
     describe(manage.clone(), "mn", folders)?;

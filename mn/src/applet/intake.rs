@@ -23,23 +23,34 @@ pub(super) struct Intake {
     folder: PathBuf,
     /// Whether nothing is read at all.
     is_replay: bool,
+    /// What every noderange is given along: the guard, and what a bare number is a number of.
+    template: Range,
 }
 
 impl Intake {
     /// The process's own.
     pub(super) fn new() -> Self {
-        Self { stdin: Box::new(io::stdin()), folder: PathBuf::new(), is_replay: false }
+        let variable = |name| std::env::var(name).ok();
+        let (prefix, suffix) = (variable("XCAT_NODE_PREFIX"), variable("XCAT_NODE_SUFFIX"));
+        let template = Range { prefix, suffix, ..Range::default() };
+        Self { stdin: Box::new(io::stdin()), folder: PathBuf::new(), is_replay: false, template }
+    }
+
+    /// Refuses noderanges that mean more nodes than this.
+    pub(super) const fn guard(&mut self, max_nodes: Option<u64>) {
+        self.template.max_nodes = max_nodes;
     }
 
     /// One that reads nothing and gives [`REPLAYED`].
     pub(super) fn replay() -> Self {
-        Self { stdin: Box::new(REPLAYED.as_bytes()), folder: PathBuf::new(), is_replay: true }
+        let template = Range::default();
+        Self { stdin: Box::new(REPLAYED.as_bytes()), folder: PathBuf::new(), is_replay: true, template }
     }
 
     /// With this standard input and folder.
     #[cfg(test)]
     pub(super) fn with(stdin: &'static str, folder: PathBuf) -> Self {
-        Self { stdin: Box::new(stdin.as_bytes()), folder, is_replay: false }
+        Self { stdin: Box::new(stdin.as_bytes()), folder, is_replay: false, template: Range::default() }
     }
 
     /// The whole of standard input.
@@ -73,7 +84,7 @@ impl Intake {
     /// # Errors
     /// When a file cannot be read.
     pub(super) fn range(&self, text: &str) -> Result<Range, Usage> {
-        let mut range = Range::new(text);
+        let mut range = Range { text: text.to_owned(), ..self.template.clone() };
         for name in file_names(text) {
             if self.is_replay {
                 range.files.push((name.to_owned(), REPLAYED.to_owned()));

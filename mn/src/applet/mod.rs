@@ -156,12 +156,13 @@ impl Applet {
             print::out(&self.usage());
             return status;
         }
-        let matches = match (self.command)().try_get_matches_from(&words) {
+        let matches = match self.definition().try_get_matches_from(&words) {
             Ok(matches) => matches,
             Err(error) => return self.explain(&error),
         };
         let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let mut intake = Intake::new();
+        intake.guard(max_nodes(&matches));
         match (self.ask)(&matches, &mut intake) {
             Ok(Parsed::Show(text)) => {
                 print::out(&text);
@@ -180,8 +181,13 @@ impl Applet {
         }
     }
 
+    /// Its options and operands, with those that all commands of its kind have.
+    pub(crate) fn definition(&self) -> Command {
+        guarded((self.command)())
+    }
+
     fn usage(&self) -> String {
-        format!("{}\n", (self.command)().render_help())
+        format!("{}\n", self.definition().render_help())
     }
 
     /// The definition commands name themselves, as xCAT's do.
@@ -312,6 +318,30 @@ fn operating(name: &'static str, about: &'static str) -> Command {
         "atomic" | "no-wait" => arg.hide(true),
         _ => arg,
     })
+}
+
+/// The same, with a guard on the noderange where it takes one, whatever the command.
+fn guarded(command: Command) -> Command {
+    let names_nodes = |arg: &Arg| {
+        arg.get_value_names().unwrap_or_default().iter().any(|name| name.as_str().contains("NODERANGE"))
+    };
+    if !command.get_arguments().any(names_nodes) {
+        return command;
+    }
+    command.arg(
+        Arg::new("max-nodes")
+            .long("max-nodes")
+            .env("DROVER_MAX_NODES")
+            .hide_env_values(true)
+            .value_name("COUNT")
+            .value_parser(clap::value_parser!(u64))
+            .help("Refuse a noderange that means more nodes than this [default: no limit]"),
+    )
+}
+
+/// The guard of a [`guarded`] command.
+fn max_nodes(matches: &ArgMatches) -> Option<u64> {
+    matches.try_get_one::<u64>("max-nodes").ok().flatten().copied()
 }
 
 /// How the change is to be made, of a [`changing`] command.

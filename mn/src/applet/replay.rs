@@ -14,13 +14,17 @@ use serde_json::Value;
 use super::intake::{Intake, REPLAYED};
 use super::{Parsed, find};
 
+/// Of a noderange, what its operator's environment says. Which nodes are meant is judged from what
+/// was sent, and never from the words.
+const READ_THERE: [&str; 3] = ["max_nodes", "prefix", "suffix"];
+
 /// Whether the words, program name first, mean this.
 pub(crate) fn means(words: &[String], asked: &Asked) -> bool {
     let Some(applet) = words.first().map(|word| program(word)).and_then(find) else { return false };
     if words.iter().any(|word| word.contains('\u{1}')) {
         return false;
     }
-    let Ok(matches) = (applet.command)().try_get_matches_from(words) else { return false };
+    let Ok(matches) = applet.definition().try_get_matches_from(words) else { return false };
     let Ok(Parsed::Ask(again)) = (applet.ask)(&matches, &mut Intake::replay()) else { return false };
     match (serde_json::to_value(again), serde_json::to_value(asked)) {
         (Ok(again), Ok(asked)) => is_same(&again, &asked),
@@ -41,8 +45,13 @@ fn is_same(again: &Value, sent: &Value) -> bool {
             ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| is_same(ours, theirs))
         }
         (Value::Object(ours), Value::Object(theirs)) => {
+            let is_range = ours.contains_key("text") && ours.contains_key("files");
+            let is_read = |key: &str| !(is_range && READ_THERE.contains(&key));
             ours.len() == theirs.len()
-                && ours.iter().all(|(key, ours)| theirs.get(key).is_some_and(|theirs| is_same(ours, theirs)))
+                && ours
+                    .iter()
+                    .filter(|(key, _)| is_read(key))
+                    .all(|(key, ours)| theirs.get(key).is_some_and(|theirs| is_same(ours, theirs)))
         }
         _ => again == sent,
     }
@@ -76,8 +85,9 @@ mod tests {
     fn what_was_read_where_the_operator_is_may_be_anything() {
         let mut sent = nodels("^list", &[]);
         if let Asked::Query(Query::Nodels(args)) = &mut sent {
-            args.nodes =
-                Some(Range { text: "^list".to_owned(), files: vec![("list".to_owned(), "n1".to_owned())] });
+            let files = vec![("list".to_owned(), "n1".to_owned())];
+            let (prefix, max_nodes) = (Some("n".to_owned()), Some(5));
+            args.nodes = Some(Range { files, prefix, max_nodes, ..Range::new("^list") });
         }
         assert!(means(&words("nodels ^list"), &sent));
         let stanza = Asked::Change(Command::Chdef(Define {

@@ -10,8 +10,10 @@ use super::*;
 fn parse(line: &str, stdin: &'static str) -> Result<Asked, String> {
     let words: Vec<&str> = line.split(' ').collect();
     let applet = find(words[0]).unwrap();
-    let matches = (applet.command)().try_get_matches_from(&words).map_err(|error| error.to_string())?;
-    match (applet.ask)(&matches, &mut Intake::with(stdin, PathBuf::new())) {
+    let matches = applet.definition().try_get_matches_from(&words).map_err(|error| error.to_string())?;
+    let mut intake = Intake::with(stdin, PathBuf::new());
+    intake.guard(max_nodes(&matches));
+    match (applet.ask)(&matches, &mut intake) {
         Ok(Parsed::Ask(asked)) => Ok(*asked),
         Ok(Parsed::Show(text)) => Err(text),
         Err(usage) => Err(usage.to_string()),
@@ -26,12 +28,26 @@ fn asked(line: &str) -> Asked {
 #[test]
 fn definitions_of_clap_are_sound_and_their_names_are_the_applets() {
     for applet in APPLETS {
-        let command = (applet.command)();
+        let command = applet.definition();
         assert_eq!(command.get_name(), applet.name);
         command.debug_assert();
     }
     assert!(APPLETS.windows(2).all(|pair| pair[0].name < pair[1].name), "sorted, each once");
     manage::command().debug_assert();
+}
+
+#[test]
+fn every_command_that_takes_a_noderange_can_be_guarded() {
+    for applet in APPLETS {
+        let mut command = applet.definition();
+        let takes_range = command.render_usage().to_string().contains("NODERANGE");
+        let is_guarded = command.get_arguments().any(|arg| arg.get_id() == "max-nodes");
+        assert!(is_guarded || !takes_range, "{}", applet.name);
+    }
+    let Asked::Change(Change::Noderm(args)) = asked("noderm rack1 --max-nodes 40") else { panic!() };
+    assert_eq!((args.nodes.text.as_str(), args.nodes.max_nodes), ("rack1", Some(40)));
+    let Asked::Query(Query::Nodels(args)) = asked("nodels rack1") else { panic!() };
+    assert_eq!(args.nodes.unwrap().max_nodes, None);
 }
 
 #[test]
@@ -166,7 +182,7 @@ proptest::proptest! {
     fn no_words_panic(words in proptest::collection::vec("[a-z=!~,^@ /-]{0,12}", 0..6)) {
         for applet in APPLETS {
             let words = std::iter::once(applet.name.to_owned()).chain(words.iter().cloned());
-            if let Ok(matches) = (applet.command)().try_get_matches_from(words) {
+            if let Ok(matches) = applet.definition().try_get_matches_from(words) {
                 let _ = (applet.ask)(&matches, &mut Intake::with("", PathBuf::new()));
             }
         }

@@ -112,12 +112,18 @@ pub struct Range {
     pub text: String,
     /// Name as typed, and content.
     pub files: Vec<(String, String)>,
+    /// What stands before a bare number, and behind it, where the operator's environment says so.
+    pub prefix: Option<String>,
+    /// See `prefix`.
+    pub suffix: Option<String>,
+    /// The most nodes that it may mean; more are refused, so that a slip of the hand stays small.
+    pub max_nodes: Option<u64>,
 }
 
 impl Range {
     /// A noderange that names no files.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), files: Vec::new() }
+        Self { text: text.into(), ..Self::default() }
     }
 
     /// The content of a file that the text names.

@@ -24,7 +24,9 @@ impl NoderangeError {
                 let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
                 refusal.because(why).attempt("'/n.*', in quotes")
             }
-            Self::TooManyNames(_) | Self::TooManyNodes { .. } | Self::TooMuchWork | Self::TooDeep => {
+            Self::TooManyNodes { count, .. } => refusal
+                .attempt(format!("fewer nodes at once, or --max-nodes {count} if all of them are meant")),
+            Self::TooManyNames(_) | Self::TooMuchWork | Self::TooDeep => {
                 refusal.attempt("name a group, or fewer nodes at once")
             }
         }

@@ -6,11 +6,11 @@ use common::id::NodeName;
 use imbl::OrdSet;
 
 use super::parse::{self, Op, Steps, Term};
-use super::select::{self, Selection};
-use super::shape::{self, Shape};
+use super::select::{self, Condition, Selection};
+use super::shape::{self, Affixes, Shape};
 use super::{Expansion, MOST_NAMES, NoderangeError, Options};
 use crate::model::Model;
-use crate::table::schema::{NODEGROUP, NODELIST};
+use crate::table::schema::NODEGROUP;
 
 /// What one noderange may cost: so many looks at the whole cluster, or at this many nodes of a
 /// small one. A look costs some 0.2 µs, so that even a hostile text ends within seconds.
@@ -28,16 +28,16 @@ type Set = OrdSet<NodeName>;
 pub(super) fn expand(
     text: &str,
     model: &Model,
-    options: Options,
+    options: Options<'_>,
     files: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Expansion, NoderangeError> {
-    let mut evaluator = Evaluator::new(model, options.verify, files);
+    let mut evaluator = Evaluator::new(model, options, files);
     let mut nodes = evaluator.text(text, 0)?;
     if options.exclude_nodes
         && let Some(excluded) = model.site("excludenodes")
     {
         // Names in it that do not exist are no fault of the command.
-        let mut site = Evaluator::new(model, true, files);
+        let mut site = Evaluator::new(model, Options { verify: true, ..options }, files);
         let excluded = site.text(excluded, 0)?;
         evaluator.subtract(&mut nodes, &excluded)?;
     }
@@ -48,6 +48,7 @@ pub(super) fn expand(
 struct Evaluator<'a> {
     model: &'a Model,
     verify: bool,
+    affixes: Affixes<'a>,
     files: &'a dyn Fn(&str) -> Option<String>,
     missing: Vec<String>,
     warnings: Vec<String>,
@@ -62,12 +63,13 @@ struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    fn new(model: &'a Model, verify: bool, files: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    fn new(model: &'a Model, options: Options<'a>, files: &'a dyn Fn(&str) -> Option<String>) -> Self {
         let work = LEAST_WORK.saturating_add(model.node_count().saturating_mul(LOOKS));
         let (missing, warnings, looked) = (Vec::new(), Vec::new(), HashMap::new());
         Self {
             model,
-            verify,
+            verify: options.verify,
+            affixes: Affixes { prefix: options.prefix, suffix: options.suffix },
             files,
             missing,
             warnings,
@@ -164,7 +166,7 @@ impl<'a> Evaluator<'a> {
             return self.unknown(word, nodes);
         }
         self.check_room(word, shape::size(word))?;
-        match shape::of(word) {
+        match shape::of(word, self.affixes) {
             Shape::Plain => self.unknown(word, nodes),
             Shape::Name(name) => self.word(&name, depth + 1, nodes),
             Shape::Items(items) => items.iter().try_for_each(|item| self.word(item, depth + 1, nodes)),
@@ -189,7 +191,7 @@ impl<'a> Evaluator<'a> {
         if depth > DEEPEST {
             return Err(NoderangeError::TooDeep);
         }
-        let words: Vec<String> = match shape::of(word) {
+        let words: Vec<String> = match shape::of(word, self.affixes) {
             Shape::Plain => return Ok(vec![word.to_owned()]),
             Shape::Name(name) => return Ok(vec![name]),
             Shape::Items(items) => items,
@@ -228,14 +230,15 @@ impl<'a> Evaluator<'a> {
         for text in text.split("::").filter(|text| !text.is_empty()) {
             let condition = Selection::parse(text)
                 .map_err(|source| NoderangeError::Pattern { text: text.to_owned(), source })?;
-            conditions.extend(condition);
+            conditions.extend(condition.map(Condition::new));
         }
         if conditions.is_empty() {
             self.warn(format!("the dynamic group {name} has no conditions"));
             return Ok(Set::new());
         }
         let model = self.model;
-        Ok(model.nodes().filter(|node| select::fulfils(model, node.as_str(), &conditions)).cloned().collect())
+        let is_in = |node: &&NodeName| conditions.iter().all(|one| one.holds(model, node.as_str()));
+        Ok(model.nodes().filter(is_in).cloned().collect())
     }
 
     fn select(&mut self, word: &str) -> Result<Set, NoderangeError> {
@@ -247,11 +250,11 @@ impl<'a> Evaluator<'a> {
             return Ok(Set::new());
         };
         let model = self.model;
+        let has_many = table.table().key.len() > 1;
         let holds = |node: &NodeName| {
             let name = node.as_str();
-            if table == NODELIST {
-                let row = model.tables().row(table, name);
-                return selection.comparison.holds(row.and_then(|row| row.cell(column)).unwrap_or_default());
+            if has_many {
+                return select::any_row(model, table, column, name, &selection.comparison);
             }
             selection.comparison.holds(&model.cell(table, name, column).unwrap_or_default())
         };

@@ -15,9 +15,16 @@
 //! * `/a|b` stays as it is: the anchors bind one alternative each; parentheses never reach it.
 //! * `-^FILE` and `@^FILE` exclude and intersect, and unknown names are reported wherever in the
 //!   file they stand. xCAT adds the file's nodes, and forgets the names.
+//! * `(a)@(b)` within a list is two parentheses, and `^FILE@b` a file and a word, as they are alone;
+//!   xCAT refuses the one and looks for a file of that name for the other.
+//! * A selection holds for a node when it does for any of its rows, where a table may have several
+//!   (`switch`); xCAT agrees.
 //! * `*` and `?` stand for any text and any character in names of nodes, where xCAT knows no such
 //!   name.
-//! * One range means at most a million names, and the whole does a bounded amount of work.
+//! * One range means at most a million names, and the whole does a bounded amount of work. Whoever
+//!   asks may set a lower bound ([`Options::max`], `--max-nodes`); there is none by default.
+//! * A bare number is one of `node`, unless the operator's environment says otherwise
+//!   (`XCAT_NODE_PREFIX`, `XCAT_NODE_SUFFIX`), which xCAT heeds without its daemon alone.
 //!
 //! Files are read by the caller, as this crate is pure; a path never comes near a shell.
 
@@ -40,20 +47,27 @@ pub const MOST_NAMES: usize = 1_000_000;
 /// How many unknown names an error lists.
 const LISTED: usize = 500;
 
+/// What a bare number is a number of, where nobody says otherwise: `17` is `node17`.
+pub const PREFIX: &str = "node";
+
 /// How a noderange is read.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// Whether names must exist; otherwise an unknown name is a new one.
     pub verify: bool,
     /// Whether `site.excludenodes` is left out.
     pub exclude_nodes: bool,
     /// The most nodes it may mean.
     pub max: usize,
+    /// What stands before a bare number.
+    pub prefix: &'a str,
+    /// What stands behind it.
+    pub suffix: &'a str,
 }
 
-impl Default for Options {
+impl Default for Options<'_> {
     fn default() -> Self {
-        Self { verify: true, exclude_nodes: true, max: usize::MAX }
+        Self { verify: true, exclude_nodes: true, max: usize::MAX, prefix: PREFIX, suffix: "" }
     }
 }
 
@@ -114,7 +128,7 @@ pub enum NoderangeError {
 pub fn expand(
     text: &str,
     model: &Model,
-    options: Options,
+    options: Options<'_>,
     files: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Expansion, NoderangeError> {
     let mut found = expand_known(text, model, options, files)?;
@@ -132,7 +146,7 @@ pub fn expand(
 pub fn expand_known(
     text: &str,
     model: &Model,
-    options: Options,
+    options: Options<'_>,
     files: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Expansion, NoderangeError> {
     let found = expand::expand(text, model, options, files)?;
@@ -151,5 +165,7 @@ fn listed(names: &[String]) -> String {
     text
 }
 
+#[cfg(test)]
+mod plain_tests;
 #[cfg(test)]
 mod tests;

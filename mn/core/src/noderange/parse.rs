@@ -88,14 +88,18 @@ pub(super) fn range(text: &str, depth: usize) -> Result<Steps, NoderangeError> {
 /// What one element is; `whole` when it is all there was to read, so that reading it again as a
 /// range would not end.
 fn term(word: &str, whole: bool, depth: usize) -> Result<Term, NoderangeError> {
-    if let Some(path) = word.strip_prefix('^') {
-        return Ok(Term::File(path.to_owned()));
-    }
-    if let Some(inner) = word.strip_prefix('(').and_then(|word| word.strip_suffix(')')) {
+    // The first parenthesis must be the partner of the last: `(a)@(b)` is two.
+    if word.starts_with('(')
+        && let Some(("", inner, "")) = parenthesised(word)
+    {
         return range(inner, depth + 1).map(Term::Range);
     }
+    // Before files: `^list@gpu` is cut at the `@` alone in a range, so it is in a list too.
     if word.contains('@') && !whole {
         return range(word, depth + 1).map(Term::Range);
+    }
+    if let Some(path) = word.strip_prefix('^') {
+        return Ok(Term::File(path.to_owned()));
     }
     Ok(Term::Word(word.to_owned()))
 }
@@ -182,6 +186,7 @@ mod tests {
         check("a@(b,c)", "+(+a) &(+b +c)");
         check("((a))", "+() +(+() +(+a))");
         check("(a),(b)@c", "+() +(+a) +(+() +(+b) &c)");
+        check("(a),(b)@(c)", "+() +(+a) +(+() +(+b) &(+c))");
         check("(a),(b,(c,d)),e", "+() +(+a) +(+(+b) +(+c +d)) +e");
     }
 
@@ -190,6 +195,7 @@ mod tests {
         check("a[1,2]b,c", "+a[1,2]b +c");
         check("a[1,2,b", "+a[1 +2 +b");
         check("-^/tmp/x,@^y", "-^/tmp/x &^y");
+        check("^x@a,b", "+(+^x &a) +b");
     }
 
     #[test]

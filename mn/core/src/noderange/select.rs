@@ -3,8 +3,10 @@
 use regex::{Regex, RegexBuilder};
 
 use crate::model::Model;
-use crate::table::schema::{NODEHM, NODELIST};
-use crate::table::{TableId, schema};
+use crate::query::column::Column;
+use crate::query::object;
+use crate::table::TableId;
+use crate::table::attribute::{self, Attribute};
 
 /// The largest compiled expression, in bytes. Matching takes linear time; this bounds its factor.
 const PATTERN_SIZE: usize = 1 << 20;
@@ -87,25 +89,43 @@ impl Comparison<'_> {
 
 /// The column that a selection of a noderange means: `table.column`, or one of three short names.
 pub(super) fn column(name: &str) -> Option<(TableId, &'static str)> {
-    let (table, column) = match name {
-        "groups" | "tags" => (NODELIST, "groups"),
-        "mgt" => (NODEHM, "mgt"),
-        _ => {
-            let (table, column) = name.split_once('.')?;
-            (TableId::named(table).ok()?, column)
-        }
-    };
-    let schema: &'static schema::Table = table.table();
-    let is_of_nodes = schema.key.first() == Some(&"node");
-    Some((table, schema.column(column)?.name)).filter(|_| is_of_nodes)
+    Column::named(name).map(|column| (column.table, column.name))
 }
 
-/// Whether the values of a node are as the conditions of a dynamic group say. A node without the
-/// attribute never is, whatever the comparison.
-pub(super) fn fulfils(model: &Model, node: &str, conditions: &[Selection<'_>]) -> bool {
-    conditions.iter().all(|condition| {
-        model.attr(node, condition.name).is_some_and(|value| condition.comparison.holds(&value))
-    })
+/// Whether a comparison holds for a row of a node in a table that may have several of it. What no
+/// row says is the empty text.
+pub(super) fn any_row(
+    model: &Model,
+    table: TableId,
+    column: &str,
+    node: &str,
+    wanted: &Comparison<'_>,
+) -> bool {
+    let records = model.records(table, node, &[column]);
+    let mut values = records.iter().map(|record| record.value(0).unwrap_or_default());
+    if records.is_empty() { wanted.holds("") } else { values.any(|value| wanted.holds(value)) }
+}
+
+/// A condition of a dynamic group: an attribute of nodes, looked up once for all of them.
+#[derive(Debug)]
+pub(super) struct Condition<'a> {
+    attributes: Vec<&'static Attribute>,
+    comparison: Comparison<'a>,
+}
+
+impl<'a> Condition<'a> {
+    pub(super) fn new(selection: Selection<'a>) -> Self {
+        let attributes = attribute::named("node", selection.name).collect();
+        Self { attributes, comparison: selection.comparison }
+    }
+
+    /// Whether the attribute of a node is as wanted. A node without it never is, whatever the
+    /// comparison; several rows count as one list, as `lsdef` shows them.
+    pub(super) fn holds(&self, model: &Model, node: &str) -> bool {
+        let mut columns = self.attributes.iter().filter(|attribute| model.holds(node, attribute));
+        let value = columns.find_map(|attribute| object::column(model, attribute, node));
+        value.is_some_and(|value| self.comparison.holds(&value))
+    }
 }
 
 #[cfg(test)]
@@ -132,11 +152,17 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_of_nodes_or_it_is_none() {
-        assert_eq!(column("tags"), Some((NODELIST, "groups")));
-        assert_eq!(column("switch.port").map(|found| found.1), Some("port"));
-        for bad in ["arch", "nosuch.mgt", "nodehm.nosuch", "site.value"] {
-            assert_eq!(column(bad), None, "{bad}");
+    fn every_row_of_a_node_counts() {
+        let model =
+            crate::fixture::model("nodelist n1 groups=all\n switch n1/s1/1 vlan=3\n switch n1/s2/2 vlan=4");
+        let table = TableId::named("switch").unwrap();
+        for (text, wanted) in
+            [("switch.switch==s2", true), ("switch.switch!=s2", true), ("switch.vlan==5", false)]
+        {
+            let selection = Selection::parse(text).unwrap().unwrap();
+            let (_, column) = column(selection.name).unwrap();
+            assert_eq!(any_row(&model, table, column, "n1", &selection.comparison), wanted, "{text}");
         }
+        assert!(any_row(&model, table, "vlan", "n2", &Comparison::Is("")));
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! A shape is the text's alone; whether a word is a node or a group is asked before.
 
-/// What a bare number is a number of.
-const PREFIX: &str = "node";
+/// What a bare number is a number of: what stands before it, and behind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Affixes<'a> {
+    pub(super) prefix: &'a str,
+    pub(super) suffix: &'a str,
+}
 
 /// What a word spells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +48,18 @@ impl Count {
 }
 
 /// The shape of a word.
-pub(super) fn of(word: &str) -> Shape {
+pub(super) fn of(word: &str, affixes: Affixes<'_>) -> Shape {
+    let Affixes { prefix, suffix } = affixes;
     if !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()) {
-        return Shape::Name(format!("{PREFIX}{word}"));
+        // Without either, it would be the same number again.
+        let is_same = prefix.is_empty() && suffix.is_empty();
+        return if is_same { Shape::Plain } else { Shape::Name(format!("{prefix}{word}{suffix}")) };
     }
     if let Some(shape) = brackets(word) {
         return shape;
     }
     if let Some((front, increment)) = word.split_once('+') {
-        return plus(front, increment).map_or(Shape::Plain, Shape::Count);
+        return plus(front, increment, affixes).map_or(Shape::Plain, Shape::Count);
     }
     if let Some((left, right)) = sides(word) {
         if left == right {
@@ -105,7 +112,7 @@ fn brackets(word: &str) -> Option<Shape> {
 }
 
 /// `FRONT+N`: FRONT ends in a number, or in a number and a domain.
-fn plus(front: &str, increment: &str) -> Option<Count> {
+fn plus(front: &str, increment: &str, affixes: Affixes<'_>) -> Option<Count> {
     let runs = runs(front);
     let mut at = 0;
     for run in runs {
@@ -119,7 +126,8 @@ fn plus(front: &str, increment: &str) -> Option<Count> {
         let by: u64 =
             increment.get(..digits).filter(|digits| !digits.is_empty()).unwrap_or("0").parse().ok()?;
         let first: u64 = run.parse().ok()?;
-        let before = if before.is_empty() && after.is_empty() { PREFIX } else { before };
+        let is_bare = before.is_empty() && after.is_empty();
+        let (before, after) = if is_bare { (affixes.prefix, affixes.suffix) } else { (before, after) };
         let width = if run.starts_with('0') { run.len() } else { 0 };
         let last = first.checked_add(by)?;
         return Some(Count { before: before.to_owned(), first, last, width, after: after.to_owned() });
@@ -189,13 +197,22 @@ mod tests {
     }
 
     fn show(word: &str) -> String {
-        match of(word) {
+        match of(word, Affixes { prefix: "node", suffix: "" }) {
             Shape::Name(name) => name,
             Shape::Count(count) => count.names().collect::<Vec<_>>().join(" "),
             Shape::Items(items) => format!("[{}]", items.join(" ")),
             Shape::Glued { items, rest } => format!("[{}]{rest}", items.join(" ")),
             Shape::Plain => "plain".to_owned(),
         }
+    }
+
+    #[test]
+    fn a_bare_number_is_of_what_the_operator_says() {
+        let affixes = Affixes { prefix: "x", suffix: "-ib" };
+        assert_eq!(of("17", affixes), Shape::Name("x17-ib".to_owned()));
+        let Shape::Count(count) = of("9+1", affixes) else { panic!() };
+        assert!(count.names().eq(["x9-ib", "x10-ib"]));
+        assert_eq!(of("17", Affixes { prefix: "", suffix: "" }), Shape::Plain);
     }
 
     #[test]

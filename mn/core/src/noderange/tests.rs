@@ -194,6 +194,8 @@ fn too_much_is_refused_at_once() {
     let guarded = Options { max: 2, ..Options::default() };
     let error = expand("all", &model, guarded, &files).unwrap_err();
     assert_eq!(error.to_string(), "the noderange means 6 nodes, more than the 2 allowed");
+    let prefixed = Options { prefix: "c", ..Options::default() };
+    assert_eq!(joined(&expand("1-3", &model, prefixed, &files).unwrap().nodes), "c1,c2,c3");
 }
 
 #[test]

@@ -9,7 +9,6 @@ use super::Reach;
 use crate::change::{Asked, Command, Define, Operation, Range, Rmdef, stanza};
 use crate::derive;
 use crate::model::Model;
-use crate::noderange::{self, Options};
 use crate::query::{Lsdef, Query, range};
 
 /// A command before the policy table.
@@ -268,8 +267,9 @@ impl Reach {
 
 /// The nodes of a noderange that exist.
 fn existing(model: &Model, range: &Range) -> BTreeSet<String> {
-    let read = noderange::expand_known(&range.text, model, Options::default(), &|name| range.file(name));
-    read.map(|found| found.nodes.iter().map(ToString::to_string).collect()).unwrap_or_default()
+    range::existing(model, range)
+        .map(|found| found.nodes.iter().map(ToString::to_string).collect())
+        .unwrap_or_default()
 }
 
 /// The names that a noderange of a table means, whether or not there are such nodes.
