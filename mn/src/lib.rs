@@ -26,6 +26,7 @@ pub mod content;
 pub mod daemon;
 pub mod logs;
 pub mod operate;
+mod past;
 pub mod push;
 pub mod render;
 pub mod serve;

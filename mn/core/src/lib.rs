@@ -17,6 +17,7 @@ pub mod exchange;
 pub mod make;
 pub mod model;
 pub mod noderange;
+pub mod past;
 pub mod policy;
 pub mod query;
 pub mod table;

@@ -12,7 +12,10 @@ mod chdef;
 mod definition;
 mod derivation;
 mod describe;
+mod diff;
+mod explain;
 mod export;
+mod history;
 mod install;
 mod intake;
 mod lsdef;
@@ -34,7 +37,9 @@ mod rmdef;
 mod snmove;
 mod tabdump;
 mod tabgrep;
+mod undo;
 mod updatenode;
+mod when;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -71,8 +76,11 @@ pub(crate) struct Applet {
 pub(crate) static APPLETS: &[Applet] = &[
     apply::APPLET,
     chdef::APPLET,
+    diff::APPLET,
+    explain::APPLET,
     export::APPLET,
     noderange::GENERATE,
+    history::APPLET,
     lsdef::APPLET,
     lsslice::APPLET,
     makedhcp::APPLET,
@@ -91,6 +99,7 @@ pub(crate) static APPLETS: &[Applet] = &[
     snmove::APPLET,
     tabdump::APPLET,
     tabgrep::APPLET,
+    undo::APPLET,
     updatenode::APPLET,
 ];
 
@@ -135,6 +144,9 @@ impl Usage {
 pub fn main(words: Vec<OsString>) -> ExitCode {
     let program = words.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
     if let Some(applet) = program.and_then(find) {
+        if applet.name == "diff" {
+            diff::hand_over(&words);
+        }
         return applet.run(words).into();
     }
     match manage::split(words) {
@@ -168,22 +180,25 @@ impl Applet {
                 print::out(&text);
                 0
             }
-            Ok(Parsed::Ask(asked)) => {
-                send(self.name, &dir(&matches), words, matches.get_flag("json"), *asked)
-            }
-            Err(usage) => {
-                print::err(&format!("Error: {}", usage.text));
-                if usage.with_usage {
-                    print::out(&self.usage());
-                }
-                self.usage_status
-            }
+            Ok(Parsed::Ask(asked)) => match as_of(&matches, *asked) {
+                Ok(asked) => send(self.name, &dir(&matches), words, matches.get_flag("json"), asked),
+                Err(usage) => self.wrong(&usage),
+            },
+            Err(usage) => self.wrong(&usage),
         }
     }
 
     /// Its options and operands, with those that all commands of its kind have.
     pub(crate) fn definition(&self) -> Command {
         guarded((self.command)())
+    }
+
+    fn wrong(&self, usage: &Usage) -> u8 {
+        print::err(&format!("Error: {}", usage.text));
+        if usage.with_usage {
+            print::out(&self.usage());
+        }
+        self.usage_status
     }
 
     fn usage(&self) -> String {
@@ -221,6 +236,17 @@ impl Applet {
                 print::out(&self.usage());
                 self.usage_status
             }
+        }
+    }
+}
+
+/// The question as of the state that `--at` names.
+fn as_of(matches: &ArgMatches, asked: Asked) -> Result<Asked, Usage> {
+    let Some(at) = text(matches, "at") else { return Ok(asked) };
+    match asked {
+        Asked::Query(query) => Ok(Asked::Past(when::parse(&at)?, query)),
+        Asked::Past(..) | Asked::Change(_) | Asked::Operate(_) => {
+            Err(Usage::alone("--at is for commands that only read: the past cannot be changed"))
         }
     }
 }
@@ -289,6 +315,7 @@ fn base(name: &'static str, about: &'static str) -> Command {
         )
         .arg(switch("verbose").short('V').help("Say more"))
         .arg(switch("json").help("Print the answer as JSON"))
+        .arg(option("at", "REVISION|TIME").help("Answer as of then: 812, '2026-01-31 14:30', '2h ago'"))
         .arg(dir_arg())
 }
 
@@ -306,6 +333,7 @@ fn dir_arg() -> Arg {
 /// The same, for a command that changes something.
 fn changing(name: &'static str, about: &'static str) -> Command {
     base(name, about)
+        .mut_arg("at", |arg| arg.hide(true))
         .arg(switch("dry-run").help("Show what would change, and change nothing"))
         .arg(switch("atomic").help("Change everything that is named, or nothing"))
         .arg(switch("no-wait").help("Do not wait for the service nodes to have applied it"))

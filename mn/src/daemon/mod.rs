@@ -40,7 +40,7 @@ use crate::operate::{Site, makehosts};
 use crate::push::{self, Doors, Hub, Reports};
 use crate::serve::Desk;
 use crate::store::{StoreError, book};
-use crate::{audit, content, logs, serve, token};
+use crate::{audit, content, logs, past, serve, token};
 
 /// What `mn serve` may be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -224,6 +224,7 @@ pub async fn run(
     let mover = Mover { book: book.clone(), delivery: site.delivery.clone() };
     parts.spawn("moves", snmove::resume(mover, token.child_token()));
     parts.spawn("commands", serve::serve(socket, desk, token.child_token()));
+    parts.spawn("history", past::keep(book.clone(), token.child_token()));
     info!(%address, socket = %dir.join(crate::client::SOCKET).display(), revision = %book.read().revision(), "management node ready");
     ready(address);
     let ended = parts.run(stop).await;

@@ -25,6 +25,7 @@ use mn_core::model::Model;
 
 use crate::audit::Audit;
 use crate::content::Content;
+use crate::past;
 use crate::push::Delivery;
 use crate::serve::{Gone, Replies};
 use crate::store::book::{Book, BookError, By, Committed, Planned};
@@ -159,7 +160,9 @@ pub(crate) async fn run(ground: &Ground, operation: Operation) -> u8 {
         Operation::Makedns(args) => served::dns(ground, args).await,
         Operation::Makehosts(args) => makehosts::run(ground, args).await,
         Operation::Makenetworks(args) => makenetworks::run(ground, args).await,
+        Operation::Forget(args) => past::forget(ground, args).await,
         Operation::TokenCreate(args) => token::run(ground, args).await,
+        Operation::Undo(args) => past::undo(ground, args).await,
         Operation::Updatenode(args) => updatenode::run(ground, args).await,
         Operation::Snmove(args) => snmove::run(ground, args).await,
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::id::Revision;
 use common::report::Refusal;
 use common::slice::Role;
-use mn_core::change::{self, Asked, Command, Line, Mode};
+use mn_core::change::{self, Asked, Command, Line, Mode, Outcome};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
 use mn_core::query::{self, Lsslice, Query, SliceState};
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::audit;
 use crate::operate::{self, Ground};
+use crate::past;
 use crate::push::{PeerView, View};
 use crate::store::book::Planned;
 
@@ -26,22 +27,34 @@ const LINES: usize = 64;
 pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
     match asked {
         Asked::Query(Query::Lsslice(args)) => lsslice(ground, &args).await,
+        Asked::Query(Query::Diff(args)) => past::diff(ground, args).await,
+        Asked::Query(Query::Explain(args)) => past::explain(ground, args, None).await,
+        Asked::Query(Query::History(args)) => past::history(ground, args).await,
         Asked::Query(query) => ask(ground, query).await,
+        Asked::Past(when, query) => past::at(ground, when, query).await,
         Asked::Change(command) => change(ground, command).await,
         Asked::Operate(operation) => operate::run(ground, operation).await,
     }
 }
 
-/// Answers a question from a snapshot, on a thread that may compute for long; the terminal's pace
-/// is the answer's.
+/// Answers a question from a snapshot.
 async fn ask(ground: &Ground, query: Query) -> u8 {
     let (model, context) = match read_logs(ground, &query).await {
         Ok(model) => (model, ground.context.clone()),
         Err(refusal) => return ground.refuse(&[refusal]).await,
     };
+    stream(ground, move |out| query::answer(&model, &query, &context, out)).await
+}
+
+/// Says what `make` says, on a thread that may compute for long; the terminal's pace is the
+/// answer's. Gives the exit status.
+pub(crate) async fn stream(
+    ground: &Ground,
+    make: impl FnOnce(&mut dyn FnMut(Line)) -> u8 + Send + 'static,
+) -> u8 {
     let (lines, mut came) = mpsc::channel(LINES);
     let answering = tokio::task::spawn_blocking(move || {
-        query::answer(&model, &query, &context, &mut |line| {
+        make(&mut |line| {
             // Nobody listening shows at the other end; the rest of the answer is for nobody.
             let _ = lines.blocking_send(line);
         })
@@ -78,11 +91,21 @@ async fn change(ground: &Ground, command: Command) -> u8 {
         ground.site.content.rescan().await;
     }
     let context = ground.context.clone();
+    perform(ground, mode, move |model| change::plan(model, &command, &context)).await
+}
+
+/// Plans a change on the newest model, commits it, says what was planned to be said, and waits for
+/// the service nodes that it touches; gives the exit status.
+pub(crate) async fn perform(
+    ground: &Ground,
+    mode: Mode,
+    plan: impl FnOnce(&Model) -> Outcome + Send + 'static,
+) -> u8 {
     let committed = ground
         .site
         .book
         .change(ground.by.clone(), move |model| {
-            let outcome = change::plan(model, &command, &context);
+            let outcome = plan(model);
             let note = note(&outcome.lines, outcome.status);
             let value = (outcome.lines, outcome.status);
             Planned { note, record: !mode.dry_run, ..Planned::new(outcome.change, value) }

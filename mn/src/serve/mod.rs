@@ -29,6 +29,7 @@ use tracing::{debug, warn};
 
 use self::asker::{Asker, Owner};
 pub use self::desk::Desk;
+pub(crate) use self::execute::{perform, stream};
 use self::places::{COMMANDS, Full, Place, Places};
 use self::reply::Way;
 pub use self::reply::{Gone, Replies};

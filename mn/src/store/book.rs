@@ -9,6 +9,8 @@
 //! note), so that one sequence tells who did or tried what. Reads are not recorded: they would wait
 //! for the disk.
 
+mod upkeep;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -24,6 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
+use self::upkeep::Forget;
 use super::{Commit, Cursor, History, Issued, Loaded, Store, StoreError};
 
 /// How many requests may wait for the writer. Each is a boxed planner of a few hundred bytes; who
@@ -112,6 +115,7 @@ type Plan = Box<dyn FnOnce(&Model) -> (Option<Commit>, Finish) + Send>;
 enum Request {
     Change { plan: Plan },
     Issue { generations: BTreeMap<SnName, Issued>, done: oneshot::Sender<()> },
+    Forget(Forget),
 }
 
 /// The handle of readers and of those who ask for changes. Cheap to clone.
@@ -128,6 +132,7 @@ impl std::fmt::Debug for Request {
         f.write_str(match self {
             Self::Change { .. } => "Change",
             Self::Issue { .. } => "Issue",
+            Self::Forget(_) => "Forget",
         })
     }
 }
@@ -280,7 +285,8 @@ impl Writer {
         info!(revision = %self.store.revision(), "writer started");
         loop {
             // What waits for room is tried again by time alone: nobody says when there is room.
-            let look = if self.unissued.done.is_empty() { Duration::MAX } else { LOOK };
+            // What is forgotten is taken out when nothing else is asked for.
+            let look = self.patience();
             let next = runtime.block_on(async {
                 tokio::select! {
                     biased;
@@ -291,13 +297,22 @@ impl Writer {
             match next {
                 Some(Some(first)) => self.turn(first)?,
                 Some(None) => return Ok(()),
-                None => self.issue()?,
+                None => {
+                    self.issue()?;
+                    self.sweep()?;
+                }
             }
         }
     }
 
     /// Commits one request and what has queued up behind it.
     fn turn(&mut self, first: Request) -> Result<(), StoreError> {
+        let mut forgets = Vec::new();
+        self.commit(first, &mut forgets)?;
+        forgets.into_iter().try_for_each(|forget| self.forget(forget))
+    }
+
+    fn commit(&mut self, first: Request, forgets: &mut Vec<Forget>) -> Result<(), StoreError> {
         let started = runtime::clock::now();
         let mut group = Group::on(self.model.load().as_ref().clone());
         group.take(first, self.companions);
@@ -305,6 +320,7 @@ impl Writer {
             let Ok(request) = self.requests.try_recv() else { break };
             group.take(request, self.companions);
         }
+        forgets.append(&mut group.forgets);
         let planned = runtime::clock::now();
         match self.store.commit(&group.commits) {
             Ok(_) => self.note_room(),
@@ -389,6 +405,7 @@ struct Group {
     finishes: Vec<(Finish, Option<Revision>)>,
     generations: BTreeMap<SnName, Issued>,
     issued: Vec<oneshot::Sender<()>>,
+    forgets: Vec<Forget>,
 }
 
 impl Group {
@@ -401,6 +418,7 @@ impl Group {
             finishes: Vec::new(),
             generations: BTreeMap::new(),
             issued: Vec::new(),
+            forgets: Vec::new(),
         }
     }
 
@@ -411,6 +429,7 @@ impl Group {
                 self.generations.extend(generations);
                 self.issued.push(done);
             }
+            Request::Forget(forget) => self.forgets.push(forget),
             Request::Change { plan } => {
                 let (commit, finish) = plan(&self.model);
                 let revision = commit.map(|mut commit| {

@@ -3,7 +3,7 @@
 //! Times are looked up as if they rose with the revisions; where a clock was set back, what is found
 //! is some revision of about that time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use mn_core::change::merged;
 use mn_core::model::Model;
 use mn_core::table::{Edit, Row, RowKey, TableId};
 
-use super::{Record, StoreError, engine, key};
+use super::{Record, StoreError, engine, key, load};
 
 /// A reader of the journal. Costs nothing to clone; never waits for a commit.
 #[derive(Clone, Debug)]
@@ -106,6 +106,41 @@ impl History {
         let mut model = now.clone();
         model.apply(&back, revision);
         Ok(model)
+    }
+
+    /// Checks the records up to `newest`: each whole, each holding the digest of the one before it.
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// What is damaged.
+    pub fn verify(&self, newest: Revision) -> Result<(), StoreError> {
+        let base = engine::base(&self.db)?;
+        load::verify(&self.db, &base, base.revision, newest, |_| ()).map(drop)
+    }
+
+    /// The keys of a table's rows whose first part is `first`: those that are there, and those that
+    /// were removed since the journal begins.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn rows_under(&self, table: TableId, first: &str) -> Result<BTreeSet<RowKey>, StoreError> {
+        let mut found = BTreeSet::new();
+        for end in ["\0", "\u{1f}"] {
+            let base = key::row(table, &RowKey::one(&format!("{first}{end}")));
+            // Without the NUL that ends a key: what is looked for is its beginning.
+            let prefix = base.strip_suffix(&[0]).unwrap_or(&base);
+            for item in self.db.scan_prefix(prefix) {
+                let (key, _) = item.map_err(|source| StoreError::Sled { doing: "read the rows", source })?;
+                let base = key::split_part(&key).map(|(base, _)| base);
+                found.extend(base.and_then(key::table_and_row).map(|(_, row)| RowKey::one(row)));
+            }
+            for item in self.db.scan_prefix(key::grave(prefix)) {
+                let (key, _) = item.map_err(|source| StoreError::Sled { doing: "read the rows", source })?;
+                let row = [key::ROWS, key.get(key::GRAVES.len()..).unwrap_or_default()].concat();
+                found.extend(key::table_and_row(&row).map(|(_, row)| RowKey::one(row)));
+            }
+        }
+        Ok(found)
     }
 
     /// For walking through the histories of single rows.

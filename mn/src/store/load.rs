@@ -1,20 +1,25 @@
 //! Opening a store: nothing is believed that is not verified.
 //!
-//! The order matters: the format version, then the head, then the journal from where it begins (each
-//! record whole, each holding the digest of the one before it, the first one the digest that was
-//! kept of what is forgotten, the last one the head's), then what a cut left undone, then the rows, whose set must have the digest that the head names.
+//! The order matters: the format version, then the head, then the end of the journal (each record
+//! whole, each holding the digest of the one before it, the last one the head's), then what a cut
+//! left undone, then the rows, whose set must have the digest that the head names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::id::{Revision, SnName};
+use common::id::{Digest, Revision, SnName};
 use common::slice::Sum;
 use mn_core::table::{RowKey, TableId, Tables};
 
 use super::commit::{Overlay, lay_over};
 use super::engine::{self, Engine, Writes};
-use super::format::{self, Base, Body, Damage, FORMAT, Head, WrittenRow};
+use super::format::{self, Base, Body, Damage, FORMAT, Head, Record, WrittenRow};
 use super::{Loaded, Store, StoreError, key};
+
+/// How many records at the end of the journal are checked before a store opens. The rest is history
+/// alone: it is checked beside the running daemon ([`super::History::verify`]), so that years of it do
+/// not make a start slow, nor damage in it prevent one.
+const END: u64 = 10_000;
 
 pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
     if !dir.join("db").exists() {
@@ -25,7 +30,7 @@ pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
     let head = read_head(&engine)?;
     drop_unnamed_records(&engine, &head)?;
     let base = engine::base(&engine.reader())?;
-    let unfinished = verify_journal(&engine, &base, &head)?;
+    let unfinished = verify_end(&engine, &base, &head)?;
     let unswept = has_forgotten(&engine, &base)?;
     let mut store = Store { engine, head, base, unswept, rows: Sum::default(), broken: false };
     if store.head.applied < store.head.revision {
@@ -82,27 +87,46 @@ fn has_forgotten(engine: &Engine, base: &Base) -> Result<bool, StoreError> {
     Ok(first.map_err(|source| StoreError::Sled { doing: "read the journal", source })?.is_some())
 }
 
-/// Checks every record of the journal that is kept; returns the rows of those that are not yet applied.
-fn verify_journal(engine: &Engine, base: &Base, head: &Head) -> Result<Overlay, StoreError> {
-    let db = engine.reader();
+/// Checks the end of the journal; returns the rows of the records that are not yet applied.
+fn verify_end(engine: &Engine, base: &Base, head: &Head) -> Result<Overlay, StoreError> {
     let mut overlay = Overlay::new();
-    let Base { mut revision, mut chain } = *base;
-    while revision < head.revision {
+    let start = Revision::new(head.revision.value().saturating_sub(END)).min(head.applied).max(base.revision);
+    let end = verify(&engine.reader(), base, start, head.revision, |record| {
+        if record.revision > head.applied {
+            lay_over(&mut overlay, &record.edits, record.revision);
+        }
+    })?;
+    match end {
+        Some(chain) if chain != head.chain => {
+            Err(StoreError::DamagedRecord { revision: head.revision, damage: Damage::Misplaced })
+        }
+        _ => Ok(overlay),
+    }
+}
+
+/// Checks the records after one revision up to another: each whole, each holding the digest of the
+/// one before; the first of the journal the digest that was kept of what is forgotten. Gives the
+/// digest of the last, none where there is no record.
+pub(super) fn verify(
+    db: &sled::Db,
+    base: &Base,
+    after: Revision,
+    last: Revision,
+    mut each: impl FnMut(&Record),
+) -> Result<Option<Digest>, StoreError> {
+    let mut chain = (after == base.revision).then_some(base.chain);
+    let mut revision = after;
+    while revision < last {
         revision = revision.next();
         let damaged = |damage| StoreError::DamagedRecord { revision, damage };
-        let (record, digest) = engine::record(&db, revision)?.ok_or_else(|| damaged(Damage::NotWhole))?;
-        if record.previous != chain {
+        let (record, digest) = engine::record(db, revision)?.ok_or_else(|| damaged(Damage::NotWhole))?;
+        if chain.is_some_and(|chain| record.previous != chain) {
             return Err(damaged(Damage::Misplaced));
         }
-        chain = digest;
-        if revision > head.applied {
-            lay_over(&mut overlay, &record.edits, revision);
-        }
+        chain = Some(digest);
+        each(&record);
     }
-    if chain != head.chain {
-        return Err(StoreError::DamagedRecord { revision, damage: Damage::Misplaced });
-    }
-    Ok(overlay)
+    Ok(chain)
 }
 
 impl Store {

@@ -6,7 +6,7 @@
 //! | [`engine`] | sled, and the one extra `sync_data` that makes it durable |
 //! | [`key`] | where things stand in the one tree |
 //! | [`mod@format`] | how things are written: versions, checksums, parts |
-//! | [`load`] | opening: everything is verified, a commit that was cut short is finished |
+//! | [`load`] | opening: the rows and the newest records are verified, a commit that was cut short is finished |
 //! | [`commit`] | writing a group of transactions |
 //! | [`history`] | reading the journal, beside the writer |
 //! | [`prune`] | forgetting the start of the journal |
@@ -17,7 +17,8 @@
 //! - A group of transactions is wholly there or not at all after any cut.
 //! - A store that opens is whole: each journal record holds the digest of the one before, the last
 //!   is named by the head, and so is the digest of the set of all rows. Anything else is reported
-//!   with the revision or the row, and not opened.
+//!   with the revision or the row, and not opened; of a long journal the older part is checked after
+//!   the opening, and damage there is reported and costs no more than that part of the history.
 //! - After an error of a write or a sync nothing is known about the disk, so [`Store`] refuses to
 //!   go on; the daemon ends and opens it anew. A full disk is seen before anything is written, and
 //!   is no such error.

@@ -97,10 +97,15 @@ fn each_row_knows_who_touched_it_also_after_it_was_removed() {
     store.commit(&[commit(vec![edit(None, "a", Some("3"))])]).unwrap();
     store.commit(&[many(5_000, 100)]).unwrap();
     store.commit(&[commit(vec![edit(None, "k000007", Some("x"))])]).unwrap();
+    let rows = |store: &Store, first| {
+        store.history().rows_under(TableId::named("site").unwrap(), first).unwrap().len()
+    };
+    store.commit(&[commit(vec![edit(Some("2"), "b", None)])]).unwrap();
+    assert_eq!(["a", "b", "k", "nosuch"].map(|first| rows(&store, first)), [1, 1, 0, 0]);
     for _ in 0..2 {
         assert_eq!(touched(&store, "a", 9), [6, 5, 4, 2]);
         assert_eq!(touched(&store, "a", 5), [5, 4, 2], "as seen from an older state");
-        assert_eq!(touched(&store, "b", 9), [5, 3]);
+        assert_eq!(touched(&store, "b", 9), [9, 5, 3]);
         assert_eq!(touched(&store, "k000007", 9), [8, 7]);
         assert_eq!(touched(&store, "nosuch", 9), [0; 0]);
         store.close(&dir).unwrap();
@@ -117,6 +122,26 @@ fn a_time_is_found_by_halving() {
     let history = store.history();
     let found = |time| history.at_time(time, store.revision()).unwrap().value();
     assert_eq!([0, 1, 9, 10, 19, 20, 29, 30, 99].map(found), [0, 1, 1, 2, 2, 4, 4, 5, 5]);
+}
+
+#[test]
+fn damage_in_old_history_is_found_and_keeps_nobody_from_starting() {
+    let (_folder, dir) = made();
+    {
+        let (mut store, _) = Store::open(&dir).unwrap();
+        (0..12).for_each(|_| drop(store.commit(&vec![commit(Vec::new()); 1_000]).unwrap()));
+        let mut writes = Writes::default();
+        writes.remove(&key::part(&key::record(Revision::new(500)), 0));
+        store.engine.apply(writes.batch).unwrap();
+        store.engine.sync().unwrap();
+    }
+    let (mut store, loaded) = Store::open(&dir).unwrap();
+    assert_eq!(loaded.revision, Revision::new(12_001));
+    let error = store.history().verify(loaded.revision).unwrap_err();
+    assert!(matches!(error, StoreError::DamagedRecord { revision, .. } if revision == Revision::new(500)));
+    // It goes with the rest of what is old.
+    store.forget(Revision::new(600)).unwrap();
+    store.history().verify(loaded.revision).unwrap();
 }
 
 /// Takes out all that is forgotten.
@@ -156,6 +181,7 @@ fn what_is_forgotten_is_gone_and_the_rest_is_verified_as_before() {
             swept(&mut store);
         }
     }
+    store.history().verify(newest).unwrap();
     let records = store.engine.reader().scan_prefix(key::JOURNAL).count();
     assert_eq!(records, 11);
     assert_eq!(store.history().record(Revision::new(2_990)).unwrap(), None);

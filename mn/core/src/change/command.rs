@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use self::make::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
 pub use self::nodes::{Nodech, Noderm};
 use crate::exchange::Apply;
+use crate::past::{Span, When};
 use crate::query::Query;
 
 /// A command on its way to the daemon.
@@ -36,6 +37,8 @@ pub enum Asked {
     Change(Command),
     /// Answered from a snapshot; see [`crate::query::answer`].
     Query(Query),
+    /// The same as of an earlier state (`--at`).
+    Past(When, Query),
     /// Carried out in several steps by the daemon, which also waits for service nodes and agents.
     Operate(Operation),
 }
@@ -74,12 +77,16 @@ pub enum Operation {
     Makehosts(Makehosts),
     /// Puts the networks of this machine and of the service nodes into the table.
     Makenetworks(Makenetworks),
+    /// Forgets the start of the history.
+    Forget(Forget),
     /// Moves nodes to another service node.
     Snmove(Snmove),
     /// Runs scripts on nodes and brings files to them.
     Updatenode(Updatenode),
     /// Makes a token with which a service node joins.
     TokenCreate(TokenCreate),
+    /// Takes revisions back.
+    Undo(Undo),
 }
 
 /// The arguments of `mn token create`.
@@ -92,6 +99,26 @@ pub struct TokenCreate {
     pub addresses: Vec<String>,
     /// `--define`: define the node and its `servicenode` row where they are missing.
     pub define: bool,
+}
+
+/// The arguments of `history --prune`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forget {
+    /// How to do it; only `dry_run` means something here.
+    pub mode: Mode,
+    /// The first revision that is kept, or the oldest time.
+    pub before: When,
+}
+
+/// The arguments of `undo`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// How to make the change; it is always atomic.
+    pub mode: Mode,
+    /// From the first revision to the last, both taken back.
+    pub span: Span,
+    /// Only the first, where the last is not named.
+    pub is_one: bool,
 }
 
 /// How a change is to be made.

@@ -8,6 +8,7 @@
 use serde_json::{Value, json};
 
 use crate::exchange::scope;
+use crate::query::shown;
 use crate::table::Edit;
 use crate::table::attribute;
 
@@ -29,7 +30,7 @@ pub struct Difference<'a> {
 /// The cells that edits change, in the order of table, row and column; key columns say nothing new
 /// and are left out, except where nothing else is there to say.
 pub fn differences(edits: &[Edit]) -> Vec<Difference<'_>> {
-    edits.iter().flat_map(of_row).collect()
+    edits.iter().flat_map(cell_differences).map(|(_, difference)| difference).collect()
 }
 
 impl Difference<'_> {
@@ -50,7 +51,9 @@ impl Difference<'_> {
     }
 }
 
-fn of_row(edit: &Edit) -> Vec<Difference<'_>> {
+/// The cells that one edit changes, each with its column, as [`differences`] gives them. Secrets are
+/// not shown.
+pub fn cell_differences(edit: &Edit) -> Vec<(&'static str, Difference<'_>)> {
     let schema = edit.table.table();
     let difference = |column: &'static str| Difference {
         object: edit.key.to_string(),
@@ -65,11 +68,16 @@ fn of_row(edit: &Edit) -> Vec<Difference<'_>> {
     changed
         .into_iter()
         .filter(|(_, column)| !is_plain || !schema.key.contains(&column.name))
-        .map(|(difference, _)| difference)
+        .map(|(difference, column)| {
+            let shown = |value: Option<_>| value.map(|value| shown(edit.table, column.name, value));
+            let (before, after) = (shown(difference.before), shown(difference.after));
+            (column.name, Difference { before, after, ..difference })
+        })
         .collect()
 }
 
-fn attribute_name(edit: &Edit, column: &str) -> String {
+/// What a column is called: the attribute of nodes, where it is one; else `table.column`.
+pub(super) fn attribute_name(edit: &Edit, column: &str) -> String {
     ["node", "network", "osimage", "route", "policy", "group"]
         .into_iter()
         .find_map(|kind| attribute::of_column(kind, edit.table, column))

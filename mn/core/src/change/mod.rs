@@ -20,6 +20,7 @@ mod range;
 mod rename;
 pub mod snmove;
 pub(crate) mod stanza;
+pub mod undo;
 pub mod updatenode;
 mod verify;
 pub(crate) mod write;
@@ -29,7 +30,8 @@ pub use self::command::{
     Sent, Snmove, TokenCreate, Updatenode,
 };
 pub use self::command::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
-pub use self::diff::{Difference, differences};
+pub use self::command::{Forget, Undo};
+pub use self::diff::{Difference, cell_differences, differences};
 pub use self::draft::{Change, Draft, Savepoint, merged};
 pub use self::outcome::{Context, Line, Outcome, Talk, error, warning};
 pub use self::range::Chosen;

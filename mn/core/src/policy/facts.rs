@@ -59,7 +59,7 @@ impl<'a> Facts<'a> {
     pub fn of(asked: &'a Asked) -> Self {
         match asked {
             Asked::Change(command) => Self::of_change(command),
-            Asked::Query(query) => Self::of_query(query),
+            Asked::Query(query) | Asked::Past(_, query) => Self::of_query(query),
             Asked::Operate(operation) => Self::of_operation(operation),
         }
     }
@@ -92,6 +92,12 @@ impl<'a> Facts<'a> {
     fn of_query(query: &'a Query) -> Self {
         match query {
             Query::Export(args) => Self::nodes_or_all("export", args.nodes.as_ref()),
+            Query::Diff(_) => Self::plain("diff"),
+            Query::Explain(args) if args.kind.is_empty() || args.kind == NODE => {
+                Self::nodes("explain", &args.objects)
+            }
+            Query::Explain(_) => Self::plain("explain"),
+            Query::History(_) => Self::plain("history"),
             Query::Lsdef(args) => Self::show(args),
             Query::Lsslice(_) => Self::plain("lsslice"),
             Query::Nodels(args) => Self::nodes_or_all("nodels", args.nodes.as_ref()),
@@ -112,12 +118,15 @@ impl<'a> Facts<'a> {
                 Self { governs: args.file.is_some(), ..Self::nodes_or_all("makehosts", args.nodes.as_ref()) }
             }
             Operation::Makenetworks(_) => Self::plain("makenetworks"),
+            Operation::Forget(_) => Self { governs: true, ..Self::plain("history") },
             Operation::Snmove(args) => match (&args.nodes, &args.source) {
                 (Some(nodes), _) => Self::nodes("snmove", nodes),
                 (None, Some(source)) => Self { objects: Objects::OwnedBy(source), ..Self::plain("snmove") },
                 (None, None) => Self::plain("snmove"),
             },
             Operation::TokenCreate(_) => Self::plain("token"),
+            // What it takes back may be anything, the policy too.
+            Operation::Undo(_) => Self { command: "undo", objects: Objects::Everything, governs: true },
             Operation::Updatenode(args) => Self::nodes("updatenode", &args.nodes),
         }
     }

@@ -12,6 +12,7 @@ pub(crate) mod select;
 mod tabdump;
 mod tabgrep;
 
+pub(crate) use self::tabdump::shown;
 use common::id::{Generation, Revision, SnName};
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +21,18 @@ pub use self::tabgrep::Tabgrep;
 use crate::change::{Context, Line, Range};
 use crate::exchange::Export;
 use crate::model::Model;
+use crate::past::{Diff, Explain, History};
 use crate::table::schema::AUDITLOG;
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {
+    /// What is different between two states. Answered by the daemon, which has the journal.
+    Diff(Diff),
+    /// Why values are what they are. Answered by the daemon, which has the journal.
+    Explain(Explain),
+    /// Revisions. Answered by the daemon, which has the journal.
+    History(History),
     /// Definitions of objects.
     Lsdef(Lsdef),
     /// Names and columns of nodes.
@@ -133,6 +141,8 @@ pub fn answer(model: &Model, query: &Query, context: &Context, out: &mut dyn FnM
         Query::Tabdump(args) => tabdump::answer(model, args, context, out),
         Query::Tabgrep(args) => tabgrep::answer(model, args, context, out),
         Query::Export(args) => crate::exchange::export::answer(model, args, context, out),
+        // Answered by the daemon: what service nodes hold and what was is no part of a model.
+        Query::Diff(_) | Query::Explain(_) | Query::History(_) => 1,
         Query::Lsslice(_) => lsslice(&[], context, out),
     }
 }

@@ -274,7 +274,7 @@ pub(crate) fn column(model: &Model, attribute: &Attribute, object: &str) -> Opti
 }
 
 /// Whether an attribute is one cell of a table of nodes, which a node may inherit.
-fn is_cell(attribute: &Attribute) -> bool {
+pub(crate) fn is_cell(attribute: &Attribute) -> bool {
     let schema = attribute.table.table();
     let is_by_name = matches!(attribute.row.as_slice(), [("node", Selector::Name)]);
     attribute.object == "node" && is_by_name && schema.is_inherited() && schema.key.len() == 1

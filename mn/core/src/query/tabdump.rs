@@ -96,7 +96,7 @@ fn in_order(model: &Model, table: TableId) -> Box<dyn Iterator<Item = (&RowKey, 
 }
 
 /// A value, unless it is a secret.
-fn shown<'a>(table: TableId, column: &str, value: &'a str) -> &'a str {
+pub(crate) fn shown<'a>(table: TableId, column: &str, value: &'a str) -> &'a str {
     if table == schema::JOINTOKEN && column == "secret" { "hidden" } else { value }
 }
 

@@ -88,6 +88,19 @@ pub fn value<'a>(stored: &'a str, node: &str) -> Cow<'a, str> {
     }
 }
 
+/// What a stored value reads out of the name of a node: the groups of its pattern, `$1` first. None
+/// where it is no template, or the name does not match.
+pub fn groups(stored: &str, node: &str) -> Option<Vec<String>> {
+    let pattern = match Form::of(stored)? {
+        Form::Slash { pattern, .. } | Form::Bar { pattern, .. } => Cow::Borrowed(pattern),
+        Form::Easy { .. } => Cow::Owned(numbers_of(node)),
+    };
+    let regex = kept(&pattern)?;
+    let found = regex.captures(node)?;
+    let text = |group: Option<regex::Match<'_>>| group.map(|group| group.as_str().to_owned());
+    Some(found.iter().skip(1).map(|group| text(group).unwrap_or_default()).collect())
+}
+
 /// Whether a value that is to be stored can be understood.
 ///
 /// # Errors

@@ -77,3 +77,23 @@ async fn a_planner_that_panics_harms_nobody() {
     assert_eq!(odd.unwrap_err(), BookError::OddKey);
     book.edit(By::default(), set("domain", "b")).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_forgotten_goes_beside_other_work() {
+    let (folder, book, parts) = opened();
+    for n in 0..20 {
+        book.edit(By::daemon("test"), set("domain", &n.to_string())).await.unwrap();
+    }
+    assert_eq!(book.forget(Revision::new(15)).await.unwrap(), 15);
+    assert_eq!(book.history().oldest().unwrap(), Revision::new(16));
+    let gone = async {
+        while book.history().record(Revision::new(15)).unwrap().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
+    book.edit(By::daemon("test"), set("domain", "end")).await.unwrap();
+    drop((book, parts));
+    let (_, loaded) = Store::open(&folder.path().join("store")).unwrap();
+    assert_eq!(loaded.revision, Revision::new(22));
+}

@@ -1,0 +1,202 @@
+//! `undo`: takes revisions back, as a new change through the one road.
+//!
+//! What is taken back is what was said, cell by cell: the cells that the revisions changed become what
+//! they were before the first of them. Where a later revision changed one of these cells, or gave
+//! more to a row that they had made, everything is refused, and that revision is named; so an undo
+//! never takes back more than it says. What the daemon keeps for itself (status, epochs, tokens) stands
+//! in nobody's way and is not taken back: epochs only rise, and a certificate that was revoked stays
+//! so.
+//!
+//! A move (`snmove`) is no edit of definitions alone: service nodes fell silent and agents were told.
+//! Its revisions are refused; the way back is a move back.
+
+use std::collections::BTreeMap;
+
+use common::report::Refusal;
+
+use super::diff::attribute_name;
+use super::draft::merged;
+use super::{Change, Context, Draft, Line, Mode, Outcome, Talk, verify};
+use crate::model::{Model, check};
+use crate::past::explain::Setter;
+use crate::past::{Deed, is_bookkeeping};
+use crate::table::schema::{MEMBER, MOVE, MOVENODE, NODELIST};
+use crate::table::{Edit, Row, RowKey, TableId};
+
+/// How many reasons of one refusal are worth saying.
+const SAID: usize = 20;
+
+/// Plans taking back these transactions, which are all of a range, oldest first. `later` finds who
+/// changed a cell last.
+pub fn plan(
+    model: &Model,
+    mode: Mode,
+    deeds: &[Deed],
+    context: &Context,
+    later: &mut dyn FnMut(TableId, &RowKey, &str) -> Option<Setter>,
+) -> Outcome {
+    if let Some(refusal) = deeds.iter().find_map(of_move) {
+        return Outcome::refused("undo", &[refusal]);
+    }
+    let edits = merged(deeds.iter().flat_map(|deed| deed.edits.iter().cloned()).collect());
+    let mut draft = Draft::new(model);
+    let mut refusals = Vec::new();
+    for edit in &edits {
+        take_back(&mut draft, edit, later, &mut refusals);
+    }
+    if !refusals.is_empty() {
+        return Outcome::refused("undo", &shortened(refusals));
+    }
+    let after = draft.model().clone();
+    let change = draft.finish();
+    if change.is_empty() {
+        return Outcome::refused("undo", &[nothing(deeds, &edits)]);
+    }
+    let findings = check::change(model, &after, change.edits());
+    if !findings.refusals.is_empty() {
+        return Outcome::refused("undo", &shortened(findings.refusals));
+    }
+    let mut outcome = conclude(model, mode, change, deeds, context);
+    let warnings = findings.warnings.iter().map(|warning| warning.render("undo: warning"));
+    let lost = edits.iter().filter(|edit| edit.table == MEMBER && edit.after.is_none());
+    let lost = lost.map(|edit| {
+        let name = edit.key.parts().nth(1).unwrap_or_default();
+        format!("undo: {name}: its certificate was revoked and stays so; it has to join anew")
+    });
+    outcome.lines.extend(warnings.chain(lost).map(Line::Err));
+    outcome
+}
+
+/// Why a step of a move is not taken back.
+fn of_move(deed: &Deed) -> Option<Refusal> {
+    let mut edits = deed.edits.iter();
+    edits.any(|edit| matches!(edit.table, MOVE | MOVENODE)).then(|| {
+        Refusal::new(format!("revision {} is a step of a move and is not taken back", deed.revision))
+            .because("service nodes and agents have followed it; rows alone would not bring them back")
+            .attempt(format!("move the nodes back with snmove; this was: {}", deed.command()))
+    })
+}
+
+/// Writes what was there before one merged edit, as far as it still stands.
+fn take_back(
+    draft: &mut Draft,
+    edit: &Edit,
+    later: &mut dyn FnMut(TableId, &RowKey, &str) -> Option<Setter>,
+    refusals: &mut Vec<Refusal>,
+) {
+    let (table, key) = (edit.table, &edit.key);
+    if table.table().own {
+        return;
+    }
+    let now = draft.model().tables().row(table, key.as_str()).cloned();
+    let (was, became) = (cells(edit.before.as_ref(), table), cells(edit.after.as_ref(), table));
+    let is = cells(now.as_ref(), table);
+    if is == was && now.is_some() == edit.before.is_some() {
+        return;
+    }
+    // Of a row that came or went every cell counts, else those that were changed.
+    let whole = edit.before.is_some() != edit.after.is_some();
+    let columns: Vec<&str> = table
+        .table()
+        .columns
+        .iter()
+        .map(|column| column.name)
+        .filter(|c| !is_bookkeeping(table, c))
+        .collect();
+    let concerned = columns.iter().filter(|c| whole || was.get(*c) != became.get(*c));
+    let changed: Vec<&str> = concerned
+        .filter(|column| is.get(*column) != became.get(*column) && is.get(*column) != was.get(*column))
+        .copied()
+        .collect();
+    if !changed.is_empty()
+        || (now.is_some() != edit.after.is_some() && now.is_some() != edit.before.is_some())
+    {
+        let column = changed.first().copied().unwrap_or_default();
+        refusals.push(conflict(edit, column, is.get(column).copied(), later(table, key, column)));
+        return;
+    }
+    match &edit.before {
+        None => draft.remove_row(table, key),
+        Some(before) if now.is_none() => draft.put_row(table, key, without_reports(before, table)),
+        Some(_) => {
+            for column in columns.iter().filter(|c| was.get(*c) != became.get(*c)) {
+                draft.set(table, key, column, was.get(column).copied().unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// The cells of a row that are definitions.
+fn cells(row: Option<&Row>, table: TableId) -> BTreeMap<&str, &str> {
+    let cells = row.into_iter().flat_map(Row::cells);
+    cells.filter(|(column, _)| !is_bookkeeping(table, column)).collect()
+}
+
+/// A row as it was defined: what a node had reported before it was removed is no longer so.
+fn without_reports(row: &Row, table: TableId) -> Row {
+    if table != NODELIST {
+        return row.clone();
+    }
+    row.cells().filter(|(column, _)| !is_bookkeeping(table, column)).collect()
+}
+
+fn conflict(edit: &Edit, column: &str, now: Option<&str>, by: Option<Setter>) -> Refusal {
+    let cell = if column.is_empty() { edit.table.to_string() } else { attribute_name(edit, column) };
+    let now = now.map_or_else(|| "it is not set any more".to_owned(), |value| format!("it is {value:?} now"));
+    let refusal = Refusal::new(format!("{cell} was changed since: {now}")).about(&edit.key);
+    match by {
+        Some(Setter { revision, author, command, .. }) => refusal
+            .because(format!("revision {revision} did it ({author}: {command})"))
+            .attempt(format!("undo {revision} first, or undo --dry-run to see what that takes back")),
+        None => refusal.attempt(format!("history {}, to see who did", edit.key)),
+    }
+}
+
+fn shortened(mut refusals: Vec<Refusal>) -> Vec<Refusal> {
+    let more = refusals.len().saturating_sub(SAID);
+    refusals.truncate(SAID);
+    if more > 0 {
+        refusals.push(Refusal::new(format!("and {more} more like these")));
+    }
+    refusals
+}
+
+/// Why there is nothing to take back.
+fn nothing(deeds: &[Deed], edits: &[Edit]) -> Refusal {
+    let refusal = Refusal::new("there is nothing to take back");
+    let note = deeds.iter().map(|deed| deed.note.as_str()).find(|note| !note.is_empty());
+    match (edits.is_empty(), note) {
+        (true, Some(note)) => refusal.because(format!("it changed nothing: {note}")),
+        (true, None) => refusal.because("it changed nothing"),
+        (false, _) if edits.iter().all(|edit| edit.table.table().own) => {
+            refusal.because("it only changed what the daemon keeps for itself")
+        }
+        (false, _) => refusal.because("everything is as it was before already"),
+    }
+}
+
+fn conclude(model: &Model, mode: Mode, change: Change, deeds: &[Deed], context: &Context) -> Outcome {
+    let mut talk = Talk::new(context);
+    if mode.dry_run {
+        return verify::preview(&change, talk, context);
+    }
+    // The revision that this becomes: a plan is committed on the model that it was made on.
+    let revision = model.revision().next();
+    let values = super::differences(change.edits()).len();
+    let which = match (deeds.first(), deeds.last()) {
+        (Some(first), Some(last)) if first.revision != last.revision => {
+            format!("Revisions {} to {} are", first.revision, last.revision)
+        }
+        (first, _) => format!("Revision {} is", first.map(|deed| deed.revision).unwrap_or_default()),
+    };
+    let s = if values == 1 { "" } else { "s" };
+    talk.info(format!("{which} taken back by revision {revision}: {values} value{s}."));
+    talk.record(|| {
+        let revisions: Vec<u64> = deeds.iter().map(|deed| deed.revision.value()).collect();
+        serde_json::json!({"undone": revisions, "revision": revision.value(), "values": values})
+    });
+    talk.finish(Some(change))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! The history as people see it: what a transaction did, when, by whom, and why a value is what it
+//! is.
+//!
+//! Pure like the rest: whoever has the journal hands its records over as [`Deed`]s, and times are
+//! put into words by a function that is handed in, as clocks and time zones are not known here.
+
+pub mod diff;
+pub mod explain;
+pub mod list;
+
+use common::id::Revision;
+use common::report::Refusal;
+use serde::{Deserialize, Serialize};
+
+use crate::change::Range;
+use crate::model::Model;
+use crate::table::{Edit, TableId};
+
+/// A point of the history, as an operator names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum When {
+    /// The state that this revision left.
+    Revision(u64),
+    /// The state at this time, in seconds since 1970.
+    Time(u64),
+}
+
+/// `A..B`; an end that is not named is the oldest or the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Where it begins.
+    pub from: Option<When>,
+    /// Where it ends.
+    pub to: Option<When>,
+}
+
+/// The arguments of `history`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// One revision, with what it changed.
+    pub one: Option<u64>,
+    /// The revisions from the first to the last; all where there is none.
+    pub span: Span,
+    /// Those that touched one of these objects: a noderange, or names of others.
+    pub objects: Option<Range>,
+    /// Those that touched one of these tables.
+    pub tables: Vec<String>,
+    /// Those of one of these authors.
+    pub authors: Vec<String>,
+    /// Those of one of these commands.
+    pub commands: Vec<String>,
+    /// At most so many; the newest.
+    pub count: Option<u64>,
+    /// The oldest first.
+    pub reverse: bool,
+    /// Also what the daemon wrote of its own accord.
+    pub all: bool,
+    /// The time zone of whoever asks, by its name; empty for the daemon's.
+    pub zone: String,
+}
+
+/// The arguments of `diff`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diff {
+    /// From which state to which.
+    pub span: Span,
+    /// Of these objects alone: a noderange, or names of others.
+    pub objects: Option<Range>,
+    /// Of these tables alone.
+    pub tables: Vec<String>,
+    /// Also what the daemon keeps for itself.
+    pub all: bool,
+}
+
+/// The arguments of `explain`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explain {
+    /// `-t`: the type of the objects; empty means node.
+    pub kind: String,
+    /// Which: a noderange for nodes, else names.
+    pub objects: Range,
+    /// These attributes alone; empty means all.
+    pub attributes: Vec<String>,
+    /// The time zone of whoever asks, by its name; empty for the daemon's.
+    pub zone: String,
+}
+
+/// A transaction of the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deed {
+    /// Its number.
+    pub revision: Revision,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// Who.
+    pub author: String,
+    /// The command as typed.
+    pub words: Vec<String>,
+    /// What became of it, where that is not plain.
+    pub note: String,
+    /// What it changed.
+    pub edits: Vec<Edit>,
+}
+
+impl Deed {
+    /// The command as a shell would take it, its folder left out.
+    pub fn command(&self) -> String {
+        let words = self.words.iter().enumerate().map(|(at, word)| {
+            let word = if at == 0 { word.rsplit('/').next().unwrap_or(word) } else { word };
+            // What the daemon did of its own accord is one sentence and no command.
+            if self.words.len() == 1 { printable(word) } else { quoted(word) }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The name of the command.
+    pub fn name(&self) -> &str {
+        let word = self.words.first().map_or("", String::as_str);
+        word.rsplit('/').next().unwrap_or(word)
+    }
+}
+
+/// Puts a time, in seconds since 1970, into words.
+pub type Times<'a> = &'a dyn Fn(u64) -> String;
+
+/// Whether the daemon keeps a column for itself: Drover's own tables (ownership, files, tokens, moves)
+/// and what nodes report of themselves. It is no definition: an undo leaves it alone, and lists leave
+/// it out unless they are asked for it.
+pub fn is_bookkeeping(table: TableId, column: &str) -> bool {
+    const REPORTED: [&str; 6] =
+        ["status", "statustime", "updatestatus", "updatestatustime", "appstatus", "appstatustime"];
+    table.table().own || (table == crate::table::schema::NODELIST && REPORTED.contains(&column))
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "%+,-./:=@_^".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    printable(&format!("'{}'", word.replace('\'', r"'\''")))
+}
+
+/// A text on one line: what a terminal would obey is shown as it is written in programs.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// The names among which those of the objects of an edit are looked for.
+#[derive(Clone, Debug)]
+pub struct Names(std::collections::BTreeSet<String>);
+
+impl Names {
+    /// These names.
+    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
+        Self(names.into_iter().collect())
+    }
+
+    /// The names, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether an edit is about one of them: the first part of its key, or the column that names the
+    /// object where that is another (a network's `netname`).
+    pub fn has(&self, edit: &Edit) -> bool {
+        let is_it = |name: &str| self.0.contains(name);
+        let named = naming_column(edit.table).and_then(|column| {
+            [&edit.before, &edit.after]
+                .into_iter()
+                .flatten()
+                .find_map(|row| row.cell(column).filter(|n| is_it(n)))
+        });
+        edit.key.parts().next().is_some_and(is_it) || named.is_some()
+    }
+}
+
+/// The objects that a text means: the nodes of a noderange, there or gone, and whatever else is
+/// called by one of its words.
+///
+/// # Errors
+/// When it cannot be read as a noderange.
+pub fn names(model: &Model, range: &Range) -> Result<Names, Refusal> {
+    let found = crate::query::range::names(model, range).map_err(|text| {
+        Refusal::new(text).attempt("a noderange, or names with commas between: n1,rack2,mgtnet")
+    })?;
+    let words = crate::model::split(&range.text).map(str::to_owned);
+    Ok(Names::new(words.chain(found.names)))
+}
+
+/// The column that names the objects of a table, where that is not the first of its key.
+pub fn naming_column(table: TableId) -> Option<&'static str> {
+    let first = table.table().key.first();
+    let mut kinds = crate::table::attribute::object_types();
+    kinds.find_map(|kind| {
+        let key = kind.attributes.iter().find(|attribute| attribute.name == kind.key)?;
+        (key.table == table && Some(&key.column) != first).then_some(key.column)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Row, RowKey, schema};
+
+    #[test]
+    fn a_command_can_be_typed_again() {
+        let words = ["/usr/bin/chdef", "n1", "usercomment=it's here", "", "a\nb"];
+        let deed = Deed { words: words.map(str::to_owned).to_vec(), ..Deed::default() };
+        assert_eq!(deed.command(), r"chdef n1 'usercomment=it'\''s here' '' 'a\nb'");
+        assert_eq!(deed.name(), "chdef");
+        let deed = Deed { words: vec!["reports from sn1".to_owned()], ..Deed::default() };
+        assert_eq!(deed.command(), "reports from sn1");
+    }
+
+    #[test]
+    fn an_edit_is_about_the_object_that_its_row_names() {
+        let row = Row::new().with("netname", "mgt").with("net", "10.0.0.0").with("mask", "255.0.0.0");
+        let key = row.key(schema::NETWORKS);
+        let edit = Edit { table: schema::NETWORKS, key, before: Some(row), after: None };
+        for (name, expected) in [("mgt", true), ("10.0.0.0", true), ("255.0.0.0", false), ("n1", false)] {
+            assert_eq!(Names::new([name.to_owned()]).has(&edit), expected, "{name}");
+        }
+        let edit = Edit { table: schema::HOSTS, key: RowKey::one("n1"), before: None, after: None };
+        assert!(Names::new(["n1".to_owned()]).has(&edit));
+    }
+
+    #[test]
+    fn reports_are_no_definitions() {
+        assert!(is_bookkeeping(schema::NODELIST, "status") && is_bookkeeping(schema::OWNERSHIP, "epoch"));
+        assert!(!is_bookkeeping(schema::NODELIST, "groups") && !is_bookkeeping(schema::SITE, "value"));
+    }
+}

@@ -1,0 +1,164 @@
+//! Questions about the past, each answered line by line from a thread of its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use common::id::Revision;
+use common::report::Refusal;
+use mn_core::change::Line;
+use mn_core::model::Model;
+use mn_core::past::{self, Diff, Explain, History as Asked, Names, When};
+use mn_core::query::{self, Query};
+use mn_core::table::schema::TABLES;
+use mn_core::table::{RowKey, TableId};
+use tracing::error;
+
+use super::show::Chosen;
+use super::{fault, model, revision, setter, times};
+use crate::operate::Ground;
+use crate::serve::stream;
+use crate::store::{History, StoreError};
+
+/// Answers a question as it would have been answered then; gives the exit status.
+pub(crate) async fn at(ground: &Ground, when: When, query: Query) -> u8 {
+    match query {
+        Query::Explain(args) => return explain(ground, args, Some(when)).await,
+        Query::History(_) | Query::Diff(_) => {
+            let refusal = Refusal::new("--at means nothing here: this command is about the past itself");
+            return ground.refuse(&[refusal.attempt("history A..B, or diff A..B")]).await;
+        }
+        Query::Lsslice(_) => {
+            let refusal = Refusal::new("what service nodes held is not kept")
+                .because("the history knows definitions, not what was delivered")
+                .attempt("lsslice, for what they hold now; history, for what was changed");
+            return ground.refuse(&[refusal]).await;
+        }
+        _ => {}
+    }
+    let context = ground.context.clone();
+    answer(ground, move |history, now, out| {
+        let model = model(history, now, when)?;
+        Ok(query::answer(&model, &query, &context, out))
+    })
+    .await
+}
+
+/// Runs `explain`; gives the exit status.
+pub(crate) async fn explain(ground: &Ground, args: Explain, when: Option<When>) -> u8 {
+    let context = ground.context.clone();
+    answer(ground, move |history, now, out| {
+        let model = match when {
+            Some(when) => model(history, now, when)?,
+            None => now,
+        };
+        let times = times(&args.zone, context.view.json);
+        let mut walk = history.walk();
+        let mut failed = None;
+        let mut setters = |table: TableId, key: &RowKey, column: &str| {
+            let found = setter(&mut walk, (table, key, column), model.revision());
+            found.map_err(|error| failed = Some(error)).ok().flatten()
+        };
+        let status = past::explain::answer(&model, &args, &context, (&mut setters, &times), out);
+        failed.map_or(Ok(status), |error| Err(fault(&error)))
+    })
+    .await
+}
+
+/// Runs `diff`; gives the exit status.
+pub(crate) async fn diff(ground: &Ground, args: Diff) -> u8 {
+    let context = ground.context.clone();
+    answer(ground, move |history, now, out| {
+        past::diff::tables(&args.tables)?;
+        let names = args.objects.as_ref().map(|range| past::names(&now, range)).transpose()?;
+        let end =
+            |when: Option<When>, otherwise| when.map_or(Ok(otherwise), |when| revision(history, &now, when));
+        let oldest = history.oldest().map_err(|error| fault(&error))?;
+        let from = end(args.span.from, Revision::new(oldest.value().saturating_sub(1)))?;
+        let to = end(args.span.to, now.revision())?;
+        let mut edits = history.between(from.min(to), from.max(to)).map_err(|error| fault(&error))?;
+        if from > to {
+            edits = edits.iter().map(mn_core::table::Edit::inverse).collect();
+        }
+        past::diff::show(&edits, &args, names.as_ref(), &context, out);
+        Ok(0)
+    })
+    .await
+}
+
+/// Runs `history`; gives the exit status.
+pub(crate) async fn history(ground: &Ground, args: Asked) -> u8 {
+    let context = ground.context.clone();
+    answer(ground, move |history, now, out| {
+        past::diff::tables(&args.tables)?;
+        let times = times(&args.zone, context.view.json);
+        if let Some(number) = args.one {
+            let deed = super::show::one(history, &now, number)?;
+            past::list::one(&deed, &context, &times, out);
+            return Ok(0);
+        }
+        let names = args.objects.as_ref().map(|range| past::names(&now, range)).transpose()?;
+        let chosen = Chosen::new(history, &now, &args, names.as_ref())?;
+        let table = past::list::Table::new(now.revision(), &context);
+        table.head().into_iter().for_each(&mut *out);
+        chosen.each(|deed| out(table.line(deed, &times)))?;
+        Ok(0)
+    })
+    .await
+}
+
+/// Answers on a thread that may block; a refusal is said and recorded nowhere, as for all questions.
+async fn answer(
+    ground: &Ground,
+    make: impl FnOnce(&History, Arc<Model>, &mut dyn FnMut(Line)) -> Result<u8, Refusal> + Send + 'static,
+) -> u8 {
+    let (history, now, command) =
+        (ground.site.book.history().clone(), ground.model(), ground.command().to_owned());
+    stream(ground, move |out| {
+        make(&history, now, out).unwrap_or_else(|refusal| {
+            out(Line::Err(refusal.render(&command)));
+            1
+        })
+    })
+    .await
+}
+
+/// The revisions that touched a row of one of these objects, from `first` to `last`.
+pub(super) fn touching(
+    history: &History,
+    now: &Model,
+    names: &Names,
+    (first, last): (Revision, Revision),
+) -> Result<BTreeSet<Revision>, StoreError> {
+    let mut found = BTreeSet::new();
+    let mut walk = history.walk();
+    for table in TABLES.iter().map(mn_core::table::Table::id) {
+        let mut rows = BTreeSet::new();
+        for name in names.iter() {
+            rows.extend(history.rows_under(table, name)?);
+        }
+        if let Some(column) = past::naming_column(table) {
+            let named = now.tables().rows(table).filter(|(_, row)| {
+                row.cell(column).is_some_and(|name| names.iter().any(|known| known == name))
+            });
+            rows.extend(named.map(|(key, _)| key.clone()));
+        }
+        for row in &rows {
+            walk.find(table, row, last, |touch| {
+                let revision = touch.record.revision;
+                if revision >= first {
+                    found.insert(revision);
+                }
+                (revision < first).then_some(())
+            })?;
+        }
+    }
+    Ok(found)
+}
+
+/// Says in the log that a part of the history is damaged.
+pub(super) fn report(damage: &StoreError) {
+    error!(
+        error = %common::report::chain(damage),
+        "a part of the history is damaged; definitions are not concerned, and history --prune takes it out"
+    );
+}
