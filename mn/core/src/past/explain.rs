@@ -195,7 +195,7 @@ fn sources(model: &Model, kind: &'static ObjectType, name: &str, shown: &Shown<'
     if kind.name == "site" {
         return vec![own(schema::SITE, RowKey::one(&shown.name), "value", &shown.value)];
     }
-    let base = split_nic(&shown.name).map_or(shown.name.as_ref(), |(packed, _)| packed);
+    let base = split_nic(&shown.name).map_or_else(|| shown.name.as_ref(), |(packed, _)| packed);
     let place = |a: &&attribute::Attribute| {
         shown.place.is_some_and(|(table, _, column)| a.table == table && a.column == column)
     };
