@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod change;
+pub mod csv;
 pub mod delivery;
 pub mod derive;
 pub mod exchange;
