@@ -3,7 +3,7 @@
 //! The daemon never opens a file that an operator names: its rights are not the operator's.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mn_core::change::Range;
 
@@ -78,6 +78,37 @@ impl Intake {
             .map_err(|error| Usage::alone(format!("cannot read {name}: {error}")))
     }
 
+    /// A file, as it is.
+    ///
+    /// # Errors
+    /// When it cannot be read or is too long.
+    pub(super) fn bytes(&self, name: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+        self.ensure_live()?;
+        let mut bytes = Vec::new();
+        let mut file = std::fs::File::open(self.folder.join(name))?;
+        let length = file.by_ref().take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
+        bounded(length).map(|()| bytes)
+    }
+
+    /// The names of the files in a folder, sorted; those that are no text are left out.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.ensure_live()?;
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(self.folder.join(folder))? {
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Words that are read again touch no file: what they would have read is not known then.
+    fn ensure_live(&self) -> io::Result<()> {
+        if self.is_replay { Err(io::Error::other("files are not read again")) } else { Ok(()) }
+    }
+
     /// A noderange with the files that it names. A file that cannot be read is an error here;
     /// xCAT takes it as empty, and then acts on fewer nodes than were meant.
     ///
@@ -108,10 +139,12 @@ impl std::fmt::Debug for Intake {
 fn read(from: &mut dyn Read) -> io::Result<String> {
     let mut text = String::new();
     let length = from.take(MAX_INPUT + 1).read_to_string(&mut text)?;
-    if u64::try_from(length).unwrap_or(u64::MAX) > MAX_INPUT {
-        return Err(io::Error::other("it is longer than 256 MiB"));
-    }
-    Ok(text)
+    bounded(length).map(|()| text)
+}
+
+fn bounded(length: usize) -> io::Result<()> {
+    let is_fine = u64::try_from(length).is_ok_and(|length| length <= MAX_INPUT);
+    if is_fine { Ok(()) } else { Err(io::Error::other("it is longer than 256 MiB")) }
 }
 
 /// The names after `^` at the start of an element of a noderange (after its `-` or `@`).

@@ -9,9 +9,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use common::report::{Refusal, chain};
 use mn_core::change::{Asked, Operation, TokenCreate};
 
+use super::caller::Caller;
 use super::install::Folders;
 use super::install::install;
-use super::{APPLETS, Applet, dir, dir_arg, find, print, send, switch, text, texts};
+use super::{APPLETS, Applet, dir, dir_arg, find, print, switch, text, texts};
 use crate::daemon::{self, InitOptions, ServeOptions};
 
 /// What words after `mn` name.
@@ -208,7 +209,7 @@ fn run_token(args: &ArgMatches, words: Vec<String>) -> u8 {
         addresses: texts(args, "address"),
         define: args.get_flag("define"),
     }));
-    send("mn token", &dir(args), words, false, asked)
+    Caller { name: "mn token", dir: dir(args), words, json: false, at: None }.ask(asked)
 }
 
 fn run_check_config(args: &ArgMatches) -> Result<String, Refusal> {

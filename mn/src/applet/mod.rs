@@ -8,13 +8,17 @@
 //! **Invariant**: no applet looks at the model. It parses and asks.
 
 mod apply;
+mod caller;
 mod chdef;
+mod chtab;
 mod definition;
 mod derivation;
 mod describe;
 mod diff;
+mod dumpxcatdb;
 mod explain;
 mod export;
+mod gettab;
 mod history;
 mod install;
 mod intake;
@@ -31,12 +35,19 @@ mod nodels;
 mod noderange;
 mod noderm;
 mod nodeset;
+mod out_file;
 mod print;
 mod replay;
+mod restorexcatdb;
 mod rmdef;
 mod snmove;
+mod tabch;
 mod tabdump;
+mod tabedit;
 mod tabgrep;
+mod table;
+mod tabprune;
+mod tabrestore;
 mod undo;
 mod updatenode;
 mod when;
@@ -47,10 +58,9 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use common::wire::PROTOCOL;
-use common::wire::operator::Request;
-use mn_core::change::{Asked, Mode, Sent};
+use mn_core::change::{Asked, Mode};
 
+use self::caller::Caller;
 use self::intake::Intake;
 pub(crate) use self::replay::{means, program};
 
@@ -76,10 +86,15 @@ pub(crate) struct Applet {
 pub(crate) static APPLETS: &[Applet] = &[
     apply::APPLET,
     chdef::APPLET,
+    chtab::APPLET,
     diff::APPLET,
+    dumpxcatdb::APPLET,
     explain::APPLET,
     export::APPLET,
+    export::APPLET,
     noderange::GENERATE,
+    noderange::GENERATE,
+    gettab::APPLET,
     history::APPLET,
     lsdef::APPLET,
     lsslice::APPLET,
@@ -95,21 +110,29 @@ pub(crate) static APPLETS: &[Applet] = &[
     noderange::APPLET,
     noderm::APPLET,
     nodeset::APPLET,
+    restorexcatdb::APPLET,
     rmdef::APPLET,
     snmove::APPLET,
+    tabch::APPLET,
     tabdump::APPLET,
+    tabedit::APPLET,
     tabgrep::APPLET,
+    tabprune::APPLET,
+    tabrestore::APPLET,
     undo::APPLET,
     updatenode::APPLET,
 ];
 
 /// What became of an applet's words.
-#[derive(Debug)]
 pub(crate) enum Parsed {
     /// Something to ask the daemon.
     Ask(Box<Asked>),
     /// Something that can be shown at once.
     Show(String),
+    /// The same, with this exit status.
+    End(String, u8),
+    /// Something of several steps, some of them here.
+    Run(caller::Run),
 }
 
 impl From<Asked> for Parsed {
@@ -180,10 +203,15 @@ impl Applet {
                 print::out(&text);
                 0
             }
-            Ok(Parsed::Ask(asked)) => match as_of(&matches, *asked) {
-                Ok(asked) => send(self.name, &dir(&matches), words, matches.get_flag("json"), asked),
+            Ok(Parsed::End(text, status)) => {
+                print::out(&text);
+                status
+            }
+            Ok(Parsed::Ask(asked)) => match as_of(text(&matches, "at"), *asked) {
+                Ok(asked) => self.caller(&matches, words).ask(asked),
                 Err(usage) => self.wrong(&usage),
             },
+            Ok(Parsed::Run(run)) => run(&self.caller(&matches, words)),
             Err(usage) => self.wrong(&usage),
         }
     }
@@ -191,6 +219,11 @@ impl Applet {
     /// Its options and operands, with those that all commands of its kind have.
     pub(crate) fn definition(&self) -> Command {
         guarded((self.command)())
+    }
+
+    fn caller(&self, matches: &ArgMatches, words: Vec<String>) -> Caller {
+        let (json, at) = (matches.get_flag("json"), text(matches, "at"));
+        Caller { name: self.name, dir: dir(matches), words, json, at }
     }
 
     fn wrong(&self, usage: &Usage) -> u8 {
@@ -241,27 +274,12 @@ impl Applet {
 }
 
 /// The question as of the state that `--at` names.
-fn as_of(matches: &ArgMatches, asked: Asked) -> Result<Asked, Usage> {
-    let Some(at) = text(matches, "at") else { return Ok(asked) };
+fn as_of(at: Option<String>, asked: Asked) -> Result<Asked, Usage> {
+    let Some(at) = at else { return Ok(asked) };
     match asked {
         Asked::Query(query) => Ok(Asked::Past(when::parse(&at)?, query)),
         Asked::Past(..) | Asked::Change(_) | Asked::Operate(_) => {
             Err(Usage::alone("--at is for commands that only read: the past cannot be changed"))
-        }
-    }
-}
-
-/// Asks the daemon, prints what it answers, and gives the exit status.
-fn send(name: &str, dir: &Path, words: Vec<String>, json: bool, asked: Asked) -> u8 {
-    match postcard::to_stdvec(&Sent::V1(asked)) {
-        Ok(command) => {
-            let view = print::view(json);
-            let request = Request { protocol: PROTOCOL, words: recorded(words), command, view, parts: 0 };
-            print::call(name, dir, request)
-        }
-        Err(error) => {
-            print::err(&format!("{name}: the command cannot be sent: {error}"));
-            1
         }
     }
 }

@@ -34,8 +34,20 @@ pub(super) fn err(line: &str) {
 
 /// Asks the daemon, prints what it says, and gives the exit status.
 pub(super) fn call(name: &str, dir: &Path, request: Request) -> u8 {
+    converse(name, dir, request, Printer::show)
+}
+
+/// The same, with what is meant for standard output handed to `take`.
+pub(super) fn call_with(name: &str, dir: &Path, request: Request, take: &mut dyn FnMut(&str)) -> u8 {
+    converse(name, dir, request, |printer, reply| match reply {
+        Reply::Out(text) => take(&text),
+        reply => printer.show(reply),
+    })
+}
+
+fn converse(name: &str, dir: &Path, request: Request, mut show: impl FnMut(&mut Printer, Reply)) -> u8 {
     let mut printer = Printer::new();
-    let status = client::call(dir, request, |reply| printer.show(reply));
+    let status = client::call(dir, request, |reply| show(&mut printer, reply));
     printer.finish();
     status.unwrap_or_else(|error| {
         let refusal = Refusal::new(error.to_string())

@@ -1,18 +1,22 @@
-//! `tabdump`: a table as it is stored.
+//! `tabdump`: a table as it is stored, printed or written to a file.
+
+use std::io;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use mn_core::change::Asked;
 use mn_core::query::{Query, Tabdump};
 
+use super::caller::Caller;
 use super::intake::Intake;
-use super::{Applet, Parsed, Usage, base, operands, switch, texts};
+use super::out_file::OutFile;
+use super::{Applet, Parsed, Usage, base, operands, print, switch, text, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "tabdump", command, ask, usage_status: 1, bare_status: None };
 
 fn command() -> Command {
     base("tabdump", "Print a table as comma-separated values, or the names of all tables")
-        .override_usage("tabdump [-d] [TABLE]\n       tabdump -w COLUMN==VALUE… TABLE\n       tabdump -n LINES auditlog|eventlog")
+        .override_usage("tabdump [-d] [TABLE]\n       tabdump [-f FILE] [-w COLUMN==VALUE]… TABLE\n       tabdump -n ROWS auditlog|eventlog\n       tabdump --own")
         .arg(switch("describe").short('d').help("Say what the tables or columns mean"))
         .arg(
             Arg::new("select")
@@ -21,14 +25,16 @@ fn command() -> Command {
                 .action(ArgAction::Append)
                 .help("Rows for which this holds: ==, !=, =~ and !~ (with %), <, <=, >, >="),
         )
+        .arg(Arg::new("file").short('f').value_name("FILE").help("Write to this file"))
         .arg(
             Arg::new("lines")
                 .short('n')
                 .long("lines")
-                .value_name("LINES")
+                .value_name("ROWS")
                 .value_parser(clap::value_parser!(u64))
                 .help("The last rows of a log"),
         )
+        .arg(switch("own").help("The names of the tables that Drover has beside xCAT's"))
         .arg(operands("TABLE").help("The table"))
 }
 
@@ -39,20 +45,68 @@ fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
         describe: matches.get_flag("describe"),
         select: texts(matches, "select"),
         last: matches.get_one::<u64>("lines").copied(),
+        own: matches.get_flag("own"),
     };
+    let file = text(matches, "file");
+    check(&query, file.is_some())?;
     if words.next().is_some() {
         return Err(Usage::new("only one table can be printed at a time"));
     }
+    Ok(match file {
+        None => Asked::Query(Query::Tabdump(query)).into(),
+        Some(file) => Parsed::Run(Box::new(move |caller| write(caller, query, &file))),
+    })
+}
+
+/// Options that exclude each other, in xCAT's words.
+fn check(query: &Tabdump, has_file: bool) -> Result<(), Usage> {
+    let together = |flag| Err(Usage::alone(format!("You  cannot use the -n and {flag} flag together. ")));
     if query.last.is_some() {
-        if query.describe || !query.select.is_empty() {
-            return Err(Usage::new("-n can not be used with -d or -w"));
+        if query.describe {
+            return together("-d");
         }
-        if !matches!(query.table.as_deref(), Some("auditlog" | "eventlog")) {
-            return Err(Usage::new("-n is for the tables auditlog and eventlog"));
+        if !query.select.is_empty() {
+            return together("-w");
+        }
+        if has_file {
+            return together("-f");
         }
     }
-    if !query.select.is_empty() && query.table.is_none() {
-        return Err(Usage::new("-w needs a table"));
+    let Some(table) = &query.table else {
+        return match () {
+            () if has_file => Err(Usage::alone("table name missing from the command input. ")),
+            () if !query.select.is_empty() => Err(Usage::new("-w needs a table")),
+            () if query.last.is_some() => Err(Usage::new("-n needs a table")),
+            () => Ok(()),
+        };
+    };
+    if query.last.is_some() && !table.starts_with("auditlog") && !table.starts_with("eventlog") {
+        return Err(Usage::alone(format!(
+            "{table} table is not supported in tabdump -n. You may only use this option on the auditlog or the eventlog."
+        )));
     }
-    Ok(Asked::Query(Query::Tabdump(query)).into())
+    Ok(())
+}
+
+/// Writes the dump to a file, which is there as a whole or as it was.
+fn write(caller: &Caller, query: Tabdump, path: &str) -> u8 {
+    let table = query.table.clone().unwrap_or_default();
+    let failed = |error: &io::Error| {
+        print::err(&format!(
+            "Error: Error on tabdump of {table} to {path}. Unable to open the file for write. \n  because  {error}"
+        ));
+        1
+    };
+    let mut file = match OutFile::create(path) {
+        Ok(file) => file,
+        Err(error) => return failed(&error),
+    };
+    let json = caller.json;
+    let status =
+        caller.collect(Asked::Query(Query::Tabdump(query)), json, |text| file.write(text.as_bytes()));
+    match status {
+        Ok(0) => file.finish().map_or_else(|error| failed(&error), |()| 0),
+        Ok(status) => status,
+        Err(error) => failed(&error),
+    }
 }

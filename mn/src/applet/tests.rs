@@ -15,7 +15,8 @@ fn parse(line: &str, stdin: &'static str) -> Result<Asked, String> {
     intake.guard(max_nodes(&matches));
     match (applet.ask)(&matches, &mut intake) {
         Ok(Parsed::Ask(asked)) => Ok(*asked),
-        Ok(Parsed::Show(text)) => Err(text),
+        Ok(Parsed::Show(text) | Parsed::End(text, _)) => Err(text),
+        Ok(Parsed::Run(_)) => Err("goes on by itself".to_owned()),
         Err(usage) => Err(usage.to_string()),
     }
 }

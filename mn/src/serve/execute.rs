@@ -133,6 +133,10 @@ const fn mode(command: &Command) -> Mode {
         Command::Nodeadd(args) | Command::Nodech(args) | Command::Nodegrpch(args) => args.mode,
         Command::Noderm(args) => args.mode,
         Command::Nodeset(args) => args.mode,
+        Command::RestoreDb(args) => args.mode,
+        Command::Tabch(args) => args.mode,
+        Command::Tabprune(args) => args.mode,
+        Command::Tabrestore(args) => args.mode,
     }
 }
 

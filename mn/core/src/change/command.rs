@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::make::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
 pub use self::nodes::{Nodech, Noderm};
+use super::rows::{RestoreDb, Tabch, Tabprune, Tabrestore};
 use crate::exchange::Apply;
 use crate::past::{Span, When};
 use crate::query::Query;
@@ -64,6 +65,14 @@ pub enum Command {
     Noderm(Noderm),
     /// Makes objects what a file says.
     Apply(Apply),
+    /// Restores the tables of a folder.
+    RestoreDb(RestoreDb),
+    /// Sets columns of rows, or removes rows.
+    Tabch(Tabch),
+    /// Removes rows of logs.
+    Tabprune(Tabprune),
+    /// Restores a table.
+    Tabrestore(Tabrestore),
 }
 
 /// A command of several steps.

@@ -18,6 +18,7 @@ mod outcome;
 pub mod ownership;
 mod range;
 mod rename;
+pub(crate) mod rows;
 pub mod snmove;
 pub(crate) mod stanza;
 pub mod undo;
@@ -35,6 +36,9 @@ pub use self::diff::{Difference, cell_differences, differences};
 pub use self::draft::{Change, Draft, Savepoint, merged};
 pub use self::outcome::{Context, Line, Outcome, Talk, error, warning};
 pub use self::range::Chosen;
+pub use self::rows::{
+    Assignment, Given, How, Prune, RestoreDb, Tabch, TabchAction, Tabprune, Tabrestore, rebased,
+};
 
 use crate::model::Model;
 
@@ -50,6 +54,10 @@ pub fn plan(model: &Model, command: &Command, context: &Context) -> Outcome {
         Command::Nodegrpch(args) => nodes::change_groups(model, args, context),
         Command::Noderm(args) => nodes::remove(model, args, context),
         Command::Nodeset(args) => nodeset::plan(model, args, context),
+        Command::RestoreDb(args) => rows::database(model, args, context),
+        Command::Tabch(args) => rows::tabch(model, args, context),
+        Command::Tabprune(args) => rows::prune(model, args, context),
+        Command::Tabrestore(args) => rows::table(model, args, context),
     }
 }
 

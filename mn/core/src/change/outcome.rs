@@ -87,6 +87,22 @@ impl<'a> Talk<'a> {
         self.status = 1;
     }
 
+    /// An error with another exit status; several are joined by bits, as xCAT's client does.
+    pub fn error_as(&mut self, text: &str, status: u8) {
+        self.lines.push(Line::Err(error(self.context, text)));
+        self.status |= status;
+    }
+
+    /// An error that xCAT prints as data, so on standard output and without a frame (with JSON, on
+    /// standard error).
+    pub fn complain(&mut self, text: &str, status: u8) {
+        self.lines.push(match self.context.view.json {
+            true => Line::Err(text.to_owned()),
+            false => Line::Out(text.to_owned()),
+        });
+        self.status |= status;
+    }
+
     /// An advice that follows an error: text alone, on standard error.
     pub fn hint(&mut self, text: impl Into<String>) {
         self.lines.push(Line::Err(text.into()));

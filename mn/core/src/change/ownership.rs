@@ -36,10 +36,7 @@ pub fn new_epochs(after: &Model, edits: &[Edit]) -> Vec<Edit> {
     let raised: BTreeSet<&str> = owned.map(|edit| edit.key.as_str()).collect();
     let mut risen = BTreeMap::new();
     for node in keys.into_iter().flat_map(|key| concerned(&before, after, key.as_str())) {
-        let owner = |model: &Model| derive::pool_of(model, &node).into_iter().next();
-        let old = owner(&before);
-        if old.is_some()
-            && old != owner(after)
+        if changes_hands(&before, after, &node)
             && !risen.contains_key(&node)
             && !raised.contains(node.as_str())
         {
@@ -48,6 +45,22 @@ pub fn new_epochs(after: &Model, edits: &[Edit]) -> Vec<Edit> {
         }
     }
     risen.into_values().collect()
+}
+
+/// Whether the owner of a node differs between two models, where it had one.
+pub(super) fn is_handed_over(before: &Model, after: &Model, node: &str) -> bool {
+    after.node(node).is_some_and(|node| changes_hands(before, after, node))
+}
+
+fn changes_hands(before: &Model, after: &Model, node: &NodeName) -> bool {
+    let owner = |model: &Model| derive::pool_of(model, node).into_iter().next();
+    let old = owner(before);
+    old.is_some() && old != owner(after)
+}
+
+/// The epoch that a row of `ownership` says; a node without one is in its first.
+pub(super) fn epoch(row: Option<&Row>) -> u64 {
+    row.and_then(|row| row.cell("epoch")?.parse().ok()).unwrap_or(1)
 }
 
 /// The nodes whose pool a row concerns: the node itself, or the members of the group.
@@ -64,7 +77,7 @@ fn concerned(before: &Model, after: &Model, key: &str) -> Vec<NodeName> {
 fn rise(model: &Model, node: &NodeName) -> Edit {
     let key = RowKey::one(node.as_str());
     let before = model.tables().row(OWNERSHIP, node.as_str()).cloned();
-    let epoch: u64 = before.as_ref().and_then(|row| row.cell("epoch")?.parse().ok()).unwrap_or(1);
+    let epoch = epoch(before.as_ref());
     let row = before.clone().unwrap_or_default().with("node", node.as_str());
     Edit {
         table: OWNERSHIP,

@@ -146,6 +146,7 @@ fn question(name: &str, words: &[String]) -> Query {
             describe: read.has("-d"),
             select: read.all("-w"),
             last: None,
+            own: false,
         }),
     }
 }
@@ -715,13 +716,13 @@ fn tabdump_quotes_and_selects() {
     insta::assert_snapshot!(bench.run("tabdump routes -d"), @"
     routename:	name of the route
 
-    net:	address of the network
+    net:		address of the network
 
-    mask:	its mask
+    mask:		its mask
 
     gateway:	where to send; <xcatmaster> for the node's server
 
-    ifname:	interface to send from
+    ifname:		interface to send from
 
     comments:	a note for people
 

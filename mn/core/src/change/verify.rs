@@ -97,7 +97,7 @@ fn judge(model: &Model, after: &Model, change: &Change, parts: &[Part]) -> Judge
 }
 
 /// A refusal as a person reads it, without the command's name: xCAT's frame stands there.
-fn text(refusal: &Refusal) -> String {
+pub(super) fn text(refusal: &Refusal) -> String {
     let rendered = refusal.render("");
     rendered.strip_prefix(": ").map_or_else(|| rendered.clone(), str::to_owned)
 }

@@ -80,7 +80,16 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         "\\PC{0,8}",
         proptest::collection::vec(
-            prop_oneof![Just('"'), Just(','), Just('\n'), Just('\r'), Just(' '), Just('\t'), Just('#'), any::<char>()],
+            prop_oneof![
+                Just('"'),
+                Just(','),
+                Just('\n'),
+                Just('\r'),
+                Just(' '),
+                Just('\t'),
+                Just('#'),
+                any::<char>()
+            ],
             0..12
         )
         .prop_map(String::from_iter),

@@ -25,6 +25,8 @@ pub struct Findings {
     pub refusals: Vec<Refusal>,
     /// It can be made, and somebody should look.
     pub warnings: Vec<Refusal>,
+    /// Which of the refusals are of values that the model leaves out.
+    left_out: BTreeSet<usize>,
 }
 
 impl Findings {
@@ -33,8 +35,28 @@ impl Findings {
         self.refusals.is_empty() && self.warnings.is_empty()
     }
 
+    /// The same for commands that store rows as they are (`tabrestore`, `chtab`): what cannot be
+    /// read and is left out of the model is a warning. What would make a service node answer
+    /// wrongly (two nodes with one address) stays refused.
+    #[must_use]
+    pub fn leniently(mut self) -> Self {
+        let left_out = std::mem::take(&mut self.left_out);
+        for (at, refusal) in std::mem::take(&mut self.refusals).into_iter().enumerate() {
+            if left_out.contains(&at) { self.warn(refusal) } else { self.refusals.push(refusal) }
+        }
+        self
+    }
+
     fn refuse(&mut self, refusal: Refusal) {
         if self.refusals.len() < SAID && !self.refusals.contains(&refusal) {
+            self.refusals.push(refusal);
+        }
+    }
+
+    /// Refuses a value that the model would leave out.
+    fn refuse_unread(&mut self, refusal: Refusal) {
+        if self.refusals.len() < SAID && !self.refusals.contains(&refusal) {
+            self.left_out.insert(self.refusals.len());
             self.refusals.push(refusal);
         }
     }
@@ -97,7 +119,7 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
             row.cells().filter(|(column, _)| is_new(column) && !schema.key.contains(column))
         {
             if let Err(error) = template::check(value) {
-                findings.refuse(
+                findings.refuse_unread(
                     Refusal::new(format!("{column}={value} is not a template"))
                         .about(&owner)
                         .because(common::report::chain(&error)),
@@ -110,7 +132,7 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
         && is_new("node")
         && let Err(error) = owner.as_str().parse::<NodeName>()
     {
-        findings.refuse(Refusal::new(error.to_string()).about(&owner));
+        findings.refuse_unread(Refusal::new(error.to_string()).about(&owner));
     }
     if table == NODERES
         && is_new("netboot")
@@ -179,13 +201,13 @@ fn check_paths(after: &Model, edit: &Edit, row: &Row, findings: &mut Findings) {
 fn check_network(row: &Row, before: Option<&Row>, findings: &mut Findings) {
     let name = row.cell("netname").unwrap_or_default();
     if let Some(why) = network::missing(row) {
-        findings.refuse(Refusal::new(format!("it is not a network: {why}")).about(name));
+        findings.refuse_unread(Refusal::new(format!("it is not a network: {why}")).about(name));
         return;
     }
     let known: Vec<_> = before.and_then(network::read).map_or_else(Vec::new, |reading| reading.wrong);
     let Some(reading) = network::read(row) else { return };
     for (column, why) in reading.wrong.into_iter().filter(|wrong| !known.contains(wrong)) {
-        findings.refuse(Refusal::new(format!("{column} cannot be used: {why}")).about(name));
+        findings.refuse_unread(Refusal::new(format!("{column} cannot be used: {why}")).about(name));
     }
     let net = reading.network.net;
     if let network::Gateway::Addr(gateway) = reading.network.gateway
@@ -209,7 +231,7 @@ fn check_macs(after: &Model, node: &NodeName, findings: &mut Findings) {
             );
             continue;
         }
-        findings.refuse(
+        findings.refuse_unread(
             Refusal::new(format!("{part:?} is not a hardware address"))
                 .about(node)
                 .attempt("write it as 52:54:00:12:34:56, or A!name|B!*NOIP* for several"),
@@ -232,7 +254,7 @@ fn check_addresses(after: &Model, node: &NodeName, findings: &mut Findings) {
         && text.split(['|', ',', ' ']).any(|ip| ip.trim().parse::<std::net::IpAddr>().is_err())
     {
         let refusal = Refusal::new(format!("ip={text} is not an address")).about(node);
-        findings.refuse(refusal.attempt("ip=10.0.1.17"));
+        findings.refuse_unread(refusal.attempt("ip=10.0.1.17"));
     }
     for address in after.addresses(name) {
         if let Some(other) = after.nodes_with_ip(address.ip).find(|other| *other != node) {
@@ -299,13 +321,14 @@ fn check_service_nodes(
     let mut seen = BTreeSet::new();
     for sn in super::split(named) {
         if !seen.insert(sn) {
-            findings.refuse(Refusal::new(format!("servicenode={named} names {sn} twice")).about(owner));
+            findings
+                .refuse_unread(Refusal::new(format!("servicenode={named} names {sn} twice")).about(owner));
         }
         if after.is_service_node(sn) || is_known(sn) {
             continue;
         }
         let refusal = Refusal::new(format!("servicenode={named}: {sn} is not a service node")).about(owner);
-        findings.refuse(if after.has_node(sn) {
+        findings.refuse_unread(if after.has_node(sn) {
             refusal.attempt(format!("chdef {sn} setupdhcp=1 setuptftp=1 setupnfs=1"))
         } else {
             let advice = format!("mn token create {sn} --define");

@@ -54,6 +54,9 @@ pub struct Definitions<'a> {
 const NODE: &str = "node";
 const GROUP: &str = "group";
 
+/// The table that says who may do what.
+const POLICY: &str = "policy";
+
 impl<'a> Facts<'a> {
     /// Those of a command.
     pub fn of(asked: &'a Asked) -> Self {
@@ -86,6 +89,10 @@ impl<'a> Facts<'a> {
             }
             Command::Noderm(args) => Self::nodes("noderm", &args.nodes),
             Command::Nodeset(args) => Self::nodes("nodeset", &args.nodes),
+            Command::RestoreDb(args) => Self::table("restorexCATdb", args.is_about(POLICY)),
+            Command::Tabch(args) => Self::table("tabch", args.is_about(POLICY)),
+            Command::Tabprune(args) => Self::table("tabprune", args.table == POLICY),
+            Command::Tabrestore(args) => Self::table("tabrestore", args.file.table == POLICY),
         }
     }
 
@@ -98,6 +105,9 @@ impl<'a> Facts<'a> {
             }
             Query::Explain(_) => Self::plain("explain"),
             Query::History(_) => Self::plain("history"),
+            // With the secrets of a full dump, anyone may become a member.
+            Query::DumpDb(args) => Self::table("dumpxCATdb", args.full),
+            Query::Gettab(_) => Self::plain("gettab"),
             Query::Lsdef(args) => Self::show(args),
             Query::Lsslice(_) => Self::plain("lsslice"),
             Query::Nodels(args) => Self::nodes_or_all("nodels", args.nodes.as_ref()),
@@ -134,6 +144,11 @@ impl<'a> Facts<'a> {
     /// A command that is about no nodes.
     const fn plain(command: &'static str) -> Self {
         Self { command, objects: Objects::Nothing, governs: false }
+    }
+
+    /// A command about whole tables.
+    const fn table(command: &'static str, governs: bool) -> Self {
+        Self { command, objects: Objects::Nothing, governs }
     }
 
     /// A command with a noderange.

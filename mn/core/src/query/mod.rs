@@ -2,6 +2,8 @@
 //! of 100,000 nodes are never one string.
 
 pub(crate) mod column;
+mod dumpdb;
+mod gettab;
 mod lsdef;
 mod lsslice;
 pub(crate) mod nodels;
@@ -23,6 +25,8 @@ use crate::exchange::Export;
 use crate::model::Model;
 use crate::past::{Diff, Explain, History};
 use crate::table::schema::AUDITLOG;
+pub use dumpdb::DumpDb;
+pub use gettab::Gettab;
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +37,10 @@ pub enum Query {
     Explain(Explain),
     /// Revisions. Answered by the daemon, which has the journal.
     History(History),
+    /// Whole tables, for files.
+    DumpDb(DumpDb),
+    /// Cells of one row, found by what it holds.
+    Gettab(Gettab),
     /// Definitions of objects.
     Lsdef(Lsdef),
     /// Names and columns of nodes.
@@ -120,6 +128,8 @@ pub struct Tabdump {
     pub select: Vec<String>,
     /// `-n`: the last rows of a log table.
     pub last: Option<u64>,
+    /// `--own`: without a table, the names of Drover's own tables instead of xCAT's.
+    pub own: bool,
 }
 
 /// The arguments of `lsslice`.
@@ -135,6 +145,8 @@ pub struct Lsslice {
 /// model. The daemon gathers [`SliceState`]s and calls [`lsslice()`].
 pub fn answer(model: &Model, query: &Query, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
     match query {
+        Query::DumpDb(args) => dumpdb::answer(model, args, out),
+        Query::Gettab(args) => gettab::answer(model, args, context, out),
         Query::Lsdef(args) => lsdef::answer(model, args, context, out),
         Query::Nodels(args) => nodels::answer(model, args, context, out),
         Query::Noderange(args) => noderange::answer(model, args, context, out),

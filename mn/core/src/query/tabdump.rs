@@ -7,19 +7,16 @@ use serde_json::{Map, Value, json};
 
 use super::Tabdump;
 use crate::change::{Context, Line, error};
+use crate::csv;
 use crate::model::Model;
-use crate::table::{Row, RowKey, TableId, nearest, schema};
+use crate::table::{Row, TableId, nearest, schema};
 
 /// Answers `tabdump`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
     let Some(name) = &args.table else {
-        for table in schema::TABLES.iter() {
-            out(match (context.view.json, args.describe) {
-                (true, _) => Line::Record(json!({"table": table.name, "description": table.doc})),
-                (_, true) => Line::Out(format!("{}:\t{}\n", table.name, table.doc)),
-                _ => Line::Out(table.name.to_owned()),
-            });
-        }
+        // A script that takes what is named here for xCAT's tables must find no others.
+        let tables = schema::TABLES.iter().filter(|table| table.own == args.own);
+        list(tables.map(|table| (table.name, table.doc)), "table", args.describe, context, out);
         return 0;
     };
     let Ok(table) = TableId::named(name) else {
@@ -32,12 +29,8 @@ pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut
         return 1;
     };
     if args.describe {
-        for column in &table.table().columns {
-            out(match context.view.json {
-                true => Line::Record(json!({"column": column.name, "description": column.doc})),
-                false => Line::Out(format!("{}:\t{}\n", column.name, column.doc)),
-            });
-        }
+        let columns = table.table().columns.iter().map(|column| (column.name, column.doc));
+        list(columns, "column", true, context, out);
         return 0;
     }
     match args.select.iter().map(|text| Condition::parse(table, text)).collect::<Result<Vec<_>, _>>() {
@@ -52,6 +45,29 @@ pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut
     }
 }
 
+/// Names, with what they mean where that is asked for.
+fn list<'a>(
+    names: impl Iterator<Item = (&'a str, &'a str)>,
+    kind: &str,
+    describe: bool,
+    context: &Context,
+    out: &mut dyn FnMut(Line),
+) {
+    let mut names = names.peekable();
+    while let Some((name, doc)) = names.next() {
+        if context.view.json {
+            out(Line::Record(json!({kind: name, "description": doc})));
+        } else if describe {
+            let tabs = if name.len() < 7 { "\t\t" } else { "\t" };
+            // An empty line between two, as xCAT leaves it.
+            let end = if names.peek().is_some() { "\n" } else { "" };
+            out(Line::Out(format!("{name}:{tabs}{doc}{end}")));
+        } else {
+            out(Line::Out(name.to_owned()));
+        }
+    }
+}
+
 fn rows(
     model: &Model,
     table: TableId,
@@ -60,60 +76,43 @@ fn rows(
     context: &Context,
     out: &mut dyn FnMut(Line),
 ) {
-    let columns: Vec<&str> = table.table().columns.iter().map(|column| column.name).collect();
     if !context.view.json {
-        out(Line::Out(format!("#{}", columns.join(","))));
+        out(Line::Out(csv::header(table.table())));
     }
-    let is_wanted = |row: &Row| conditions.iter().all(|condition| condition.holds(row));
-    let found = in_order(model, table).filter(|(_, row)| is_wanted(row));
-    let skipped = last.map_or(0, |last| {
-        let all = model.tables().rows(table).filter(|(_, row)| is_wanted(row)).count();
-        all.saturating_sub(usize::try_from(last).unwrap_or(usize::MAX))
-    });
-    for (_, row) in found.skip(skipped) {
-        out(match context.view.json {
-            true => {
-                let cells: Map<String, Value> = row
-                    .cells()
-                    .map(|(column, value)| (column.to_owned(), json!(shown(table, column, value))))
-                    .collect();
-                Line::Record(Value::Object(cells))
-            }
-            false => Line::Out(csv(table, &columns, row)),
-        });
-    }
+    let rows = in_order(model, table);
+    let found = rows.filter(|row| conditions.iter().all(|condition| condition.holds(row)));
+    let Some(last) = last else {
+        found.for_each(|row| out(show(table, row, context)));
+        return;
+    };
+    let found: Vec<&Row> = found.collect();
+    let skipped = found.len().saturating_sub(usize::try_from(last).unwrap_or(usize::MAX));
+    found.into_iter().skip(skipped).for_each(|row| out(show(table, row, context)));
 }
 
 /// The rows of a table; those of a log by their numbers, which as texts would be in another order.
-fn in_order(model: &Model, table: TableId) -> Box<dyn Iterator<Item = (&RowKey, &Row)> + '_> {
+fn in_order(model: &Model, table: TableId) -> Box<dyn Iterator<Item = &Row> + '_> {
     let rows = model.tables().rows(table);
-    if table != schema::AUDITLOG && table != schema::EVENTLOG {
-        return Box::new(rows);
+    if table.table().key.as_slice() != ["recid"] {
+        return Box::new(rows.map(|(_, row)| row));
     }
     let mut rows: Vec<_> = rows.collect();
     rows.sort_by_key(|(key, _)| key.as_str().parse::<u64>().unwrap_or(u64::MAX));
-    Box::new(rows.into_iter())
+    Box::new(rows.into_iter().map(|(_, row)| row))
+}
+
+fn show(table: TableId, row: &Row, context: &Context) -> Line {
+    if !context.view.json {
+        return Line::Out(csv::write(table.table(), row, |column, value| shown(table, column, value)));
+    }
+    let cells: Map<String, Value> =
+        row.cells().map(|(column, value)| (column.to_owned(), json!(shown(table, column, value)))).collect();
+    Line::Record(Value::Object(cells))
 }
 
 /// A value, unless it is a secret.
 pub(crate) fn shown<'a>(table: TableId, column: &str, value: &'a str) -> &'a str {
     if table == schema::JOINTOKEN && column == "secret" { "hidden" } else { value }
-}
-
-/// One row: set fields quoted, quotes doubled, unset fields empty.
-fn csv(table: TableId, columns: &[&str], row: &Row) -> String {
-    let mut text = String::new();
-    for (index, column) in columns.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        if let Some(value) = row.cell(column) {
-            text.push('"');
-            text.push_str(&shown(table, column, value).replace('"', "\"\""));
-            text.push('"');
-        }
-    }
-    text
 }
 
 /// One `-w`, as the database of xCAT would see it: an unset column fulfils nothing.

@@ -1,0 +1,96 @@
+//! `gettab`: cells of the row that is meant, as they are stored: nothing inherited, no template
+//! replaced.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::change::{Context, Line, error};
+use crate::model::Model;
+use crate::table::{Row, TableId, nearest};
+
+/// The arguments of `gettab`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gettab {
+    /// `column=value`: which row is meant. An empty value means a column that is not set.
+    pub keys: Vec<(String, String)>,
+    /// `table.column`: what to show.
+    pub columns: Vec<(String, String)>,
+    /// `-H`: always name the column.
+    pub header: bool,
+}
+
+/// Answers `gettab`; gives the exit status.
+pub(super) fn answer(model: &Model, args: &Gettab, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
+    let mut tables: Vec<(TableId, Vec<&str>)> = Vec::new();
+    for (table, column) in &args.columns {
+        let found = match check(table, column, &args.keys) {
+            Ok(found) => found,
+            Err(text) => {
+                out(Line::Err(error(context, &text)));
+                return 1;
+            }
+        };
+        match tables.iter_mut().find(|(known, _)| *known == found) {
+            Some((_, columns)) if columns.contains(&column.as_str()) => {}
+            Some((_, columns)) => columns.push(column),
+            None => tables.push((found, vec![column])),
+        }
+    }
+    let is_terse = args.columns.len() == 1 && !args.header;
+    for (table, columns) in tables {
+        let Some(row) = first(model, table, &args.keys, &columns) else { continue };
+        for column in columns {
+            let value = row.cell(column).unwrap_or_default();
+            if context.view.json {
+                out(Line::Record(
+                    json!({"table": table.name(), "column": column, "value": row.cell(column)}),
+                ));
+            } else if is_terse {
+                out(Line::Out(value.to_owned()));
+            } else {
+                out(Line::Out(format!("{table}.{column}: {value}")));
+            }
+        }
+    }
+    0
+}
+
+/// The table, where it has the column and all columns of the selection.
+fn check(table: &str, column: &str, keys: &[(String, String)]) -> Result<TableId, String> {
+    let found = TableId::named(table).ok();
+    let columns = || found.iter().flat_map(|table| &table.table().columns).map(|column| column.name);
+    if let Some((key, _)) = keys.iter().find(|(key, _)| !columns().any(|column| column == key)) {
+        return Err(nearest::hinted(
+            format!("Unknown key {key} to {table}"),
+            &nearest::names(key, columns()),
+        ));
+    }
+    match found {
+        Some(found) if columns().any(|known| known == column) => Ok(found),
+        _ => {
+            let text = format!("{table}.{column} not a valid table.column description");
+            Err(nearest::hinted(text, &nearest::names(column, columns())))
+        }
+    }
+}
+
+/// The first row that counts, is meant, and has something of what is asked.
+fn first<'a>(
+    model: &'a Model,
+    table: TableId,
+    keys: &[(String, String)],
+    columns: &[&str],
+) -> Option<&'a Row> {
+    let is_meant = |row: &&Row| {
+        row.is_live()
+            && keys.iter().all(|(column, value)| row.cell(column).unwrap_or_default() == value)
+            && columns.iter().any(|column| row.cell(column).is_some())
+    };
+    // Most ask for the row of a node or a key of the site.
+    if let ([column], [(named, value)]) = (table.table().key.as_slice(), keys)
+        && column == named
+    {
+        return model.tables().row(table, value).filter(is_meant);
+    }
+    model.tables().rows(table).map(|(_, row)| row).find(is_meant)
+}

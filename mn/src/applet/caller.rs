@@ -1,0 +1,81 @@
+//! What an applet is given that does more than ask once: it writes a file, or asks several times.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use common::wire::PROTOCOL;
+use common::wire::operator::{Request, View};
+use mn_core::change::{Asked, Sent};
+
+use super::{as_of, print, recorded};
+
+/// What a command that goes on by itself does; gives the exit status.
+pub(crate) type Run = Box<dyn FnOnce(&Caller) -> u8>;
+
+/// Who asks, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(super) name: &'static str,
+    pub(super) dir: PathBuf,
+    /// The words as typed.
+    pub(super) words: Vec<String>,
+    /// Whether the answer is to be JSON.
+    pub(super) json: bool,
+    /// `--at`, for what is asked on the way.
+    pub(super) at: Option<String>,
+}
+
+impl Caller {
+    /// Asks the daemon and prints what it answers; gives the exit status.
+    pub(super) fn ask(&self, asked: Asked) -> u8 {
+        match self.request(asked, print::view(self.json)) {
+            Some(request) => print::call(self.name, &self.dir, request),
+            None => 1,
+        }
+    }
+
+    /// Asks the daemon and hands over what is meant for standard output, piece by piece; the rest is
+    /// printed. Gives the exit status, which is 1 where a piece could not be taken.
+    pub(super) fn collect(
+        &self,
+        asked: Asked,
+        json: bool,
+        mut take: impl FnMut(&str) -> io::Result<()>,
+    ) -> io::Result<u8> {
+        // No terminal shows it, so it has no width and no colour.
+        let asked = match as_of(self.at.clone(), asked) {
+            Ok(asked) => asked,
+            Err(usage) => {
+                print::err(&format!("Error: {usage}"));
+                return Ok(1);
+            }
+        };
+        let Some(request) = self.request(asked, View { json, ..View::default() }) else { return Ok(1) };
+        let mut taken = Ok(());
+        let status = print::call_with(self.name, &self.dir, request, &mut |text| {
+            if taken.is_ok() {
+                taken = take(text);
+            }
+        });
+        taken.map(|()| status)
+    }
+
+    /// Says on standard error why something cannot be done here; gives the exit status.
+    pub(super) fn fail(&self, what: &str, path: &Path, error: &io::Error) -> u8 {
+        print::err(&format!("{}: cannot {what} {}: {error}", self.name, path.display()));
+        1
+    }
+
+    fn request(&self, asked: Asked, view: View) -> Option<Request> {
+        match postcard::to_stdvec(&Sent::V1(asked)) {
+            Ok(command) => {
+                let words = recorded(self.words.clone());
+                Some(Request { protocol: PROTOCOL, words, command, view, parts: 0 })
+            }
+            Err(error) => {
+                print::err(&format!("{}: the command cannot be sent: {error}", self.name));
+                None
+            }
+        }
+    }
+}

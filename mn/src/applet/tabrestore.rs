@@ -1,0 +1,33 @@
+//! `tabrestore`: a table from a file. The file is read and parsed here; the daemon takes rows.
+
+use clap::{ArgMatches, Command};
+use mn_core::change::{Asked, Command as Change, How, Tabrestore};
+
+use super::intake::Intake;
+use super::table::{explained, given, only, table_of, whole};
+use super::{Applet, Parsed, Usage, mode, operands, switch};
+
+pub(super) const APPLET: Applet =
+    Applet { name: "tabrestore", command, ask, usage_status: 1, bare_status: Some(2) };
+
+fn command() -> Command {
+    whole("tabrestore", "Replace the rows of a table by those of a file, or add them")
+        .override_usage("tabrestore [-a] TABLE.csv")
+        .arg(switch("addrows").short('a').help("Add the rows of the file, and keep the others"))
+        .arg(operands("TABLE.csv").help("The file, as tabdump prints it; its name says the table"))
+}
+
+fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
+    let path = match only(matches) {
+        Ok(path) => path,
+        Err(0) => return Ok(explained("", command, 2)),
+        Err(_) => return Err(Usage::new("only one file can be restored at a time")),
+    };
+    // On standard output, as scripts know it.
+    let Ok(bytes) = intake.bytes(&path) else {
+        return Ok(Parsed::End(format!("Error: Unable to open {path} for reading.\n"), 3));
+    };
+    let how = if matches.get_flag("addrows") { How::Add } else { How::Replace };
+    let restore = Tabrestore { mode: mode(matches), file: given(table_of(&path), &bytes), how };
+    Ok(Asked::Change(Change::Tabrestore(restore)).into())
+}
