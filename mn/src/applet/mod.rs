@@ -23,6 +23,7 @@ mod history;
 mod install;
 mod intake;
 mod lsdef;
+mod lsmn;
 mod lsslice;
 mod makedhcp;
 mod makedns;
@@ -35,6 +36,7 @@ mod nodels;
 mod noderange;
 mod noderm;
 mod nodeset;
+mod nodestat;
 mod out_file;
 mod print;
 mod replay;
@@ -91,13 +93,13 @@ pub(crate) static APPLETS: &[Applet] = &[
     dumpxcatdb::APPLET,
     explain::APPLET,
     export::APPLET,
-    export::APPLET,
-    noderange::GENERATE,
     noderange::GENERATE,
     gettab::APPLET,
     history::APPLET,
     lsdef::APPLET,
+    lsmn::APPLET,
     lsslice::APPLET,
+    lsmn::DAEMON,
     makedhcp::APPLET,
     makedns::APPLET,
     makehosts::APPLET,
@@ -110,6 +112,7 @@ pub(crate) static APPLETS: &[Applet] = &[
     noderange::APPLET,
     noderm::APPLET,
     nodeset::APPLET,
+    nodestat::APPLET,
     restorexcatdb::APPLET,
     rmdef::APPLET,
     snmove::APPLET,

@@ -5,8 +5,10 @@
 //! step holds anything across a wait: each plans anew on the newest model, so that a command that is
 //! cut off leaves a state from which it can be repeated.
 
+mod lsmn;
 pub(crate) mod makehosts;
 mod makenetworks;
+mod nodestat;
 mod served;
 pub mod snmove;
 mod speaker;
@@ -156,11 +158,13 @@ pub(crate) fn refused(refusals: &[Refusal]) -> String {
 /// Carries out an operation; gives the exit status.
 pub(crate) async fn run(ground: &Ground, operation: Operation) -> u8 {
     match operation {
+        Operation::Lsmn(args) => lsmn::run(ground, args).await,
         Operation::Makedhcp(args) => served::dhcp(ground, args).await,
         Operation::Makedns(args) => served::dns(ground, args).await,
         Operation::Makehosts(args) => makehosts::run(ground, args).await,
         Operation::Makenetworks(args) => makenetworks::run(ground, args).await,
         Operation::Forget(args) => past::forget(ground, args).await,
+        Operation::Nodestat(args) => nodestat::run(ground, args).await,
         Operation::TokenCreate(args) => token::run(ground, args).await,
         Operation::Undo(args) => past::undo(ground, args).await,
         Operation::Updatenode(args) => updatenode::run(ground, args).await,

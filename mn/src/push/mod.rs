@@ -36,6 +36,7 @@ pub use self::hub::Hub;
 use self::hub::ToHub;
 pub use self::listen::{Doors, listen};
 pub use self::reports::Reports;
+pub(crate) use self::reports::local_time;
 
 /// How far every service node is, at one moment.
 #[derive(Clone, Debug, Default)]

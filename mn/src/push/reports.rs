@@ -113,7 +113,7 @@ fn status(draft: &mut Draft, node: &NodeName, word: &str, at: u64) {
 }
 
 /// A time as the tables of xCAT write it.
-fn local_time(at: u64) -> String {
+pub(crate) fn local_time(at: u64) -> String {
     let second = i64::try_from(at).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(second)
         .map(|time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%m-%d-%Y %H:%M:%S").to_string())

@@ -9,11 +9,11 @@ mod nodes;
 use serde::{Deserialize, Serialize};
 
 pub use self::make::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
-pub use self::nodes::{Nodech, Noderm};
+pub use self::nodes::{Nodech, Noderm, Nodestat};
 use super::rows::{RestoreDb, Tabch, Tabprune, Tabrestore};
 use crate::exchange::Apply;
 use crate::past::{Span, When};
-use crate::query::Query;
+use crate::query::{Lsmn, Query};
 
 /// A command on its way to the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,8 @@ pub enum Command {
 /// A command of several steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
+    /// Shows the management node.
+    Lsmn(Lsmn),
     /// Verifies what DHCP answers nodes with.
     Makedhcp(Makedhcp),
     /// Verifies which names DNS answers.
@@ -88,6 +90,8 @@ pub enum Operation {
     Makenetworks(Makenetworks),
     /// Forgets the start of the history.
     Forget(Forget),
+    /// Asks nodes which of their services answer.
+    Nodestat(Nodestat),
     /// Moves nodes to another service node.
     Snmove(Snmove),
     /// Runs scripts on nodes and brings files to them.

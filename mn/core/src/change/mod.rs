@@ -14,6 +14,7 @@ mod draft;
 pub mod networks;
 mod nodes;
 pub mod nodeset;
+pub mod nodestat;
 mod outcome;
 pub mod ownership;
 mod range;
@@ -27,8 +28,8 @@ mod verify;
 pub(crate) mod write;
 
 pub use self::command::{
-    Asked, Command, Define, Derivation, ListEdit, Mode, Nodech, Noderm, Nodeset, Operation, Range, Rmdef,
-    Sent, Snmove, TokenCreate, Updatenode,
+    Asked, Command, Define, Derivation, ListEdit, Mode, Nodech, Noderm, Nodeset, Nodestat, Operation, Range,
+    Rmdef, Sent, Snmove, TokenCreate, Updatenode,
 };
 pub use self::command::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
 pub use self::command::{Forget, Undo};

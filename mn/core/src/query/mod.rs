@@ -5,6 +5,7 @@ pub(crate) mod column;
 mod dumpdb;
 mod gettab;
 mod lsdef;
+mod lsmn;
 mod lsslice;
 pub(crate) mod nodels;
 mod noderange;
@@ -18,6 +19,7 @@ pub(crate) use self::tabdump::shown;
 use common::id::{Generation, Revision, SnName};
 use serde::{Deserialize, Serialize};
 
+pub use self::lsmn::{Daemon, Lsmn, show as lsmn};
 pub use self::noderange::{Form, Noderange};
 pub use self::tabgrep::Tabgrep;
 use crate::change::{Context, Line, Range};

@@ -162,13 +162,19 @@ impl Wanted {
                     None => format!("{node}: {value}"),
                 }));
             };
-            for record in &records {
-                for at in 0..shown.columns.len() {
-                    values(record, at, node, blame).into_iter().for_each(|value| line(at, &value));
+            let columns = 0..shown.columns.len();
+            // What no row sets is empty, once.
+            for (row, record) in records.iter().enumerate() {
+                for at in columns.clone() {
+                    match values(record, at, node, blame) {
+                        Some(value) => line(at, &value),
+                        None if row == 0 && is_unset(&records, at) => line(at, ""),
+                        None => {}
+                    }
                 }
             }
-            for at in (0..shown.columns.len()).filter(|at| is_unset(&records, *at)) {
-                line(at, "");
+            if records.is_empty() {
+                columns.for_each(|at| line(at, ""));
             }
         }
     }

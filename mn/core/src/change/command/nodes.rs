@@ -25,3 +25,18 @@ pub struct Noderm {
     /// Which nodes.
     pub nodes: Range,
 }
+
+/// The arguments of `nodestat`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nodestat {
+    /// Which nodes.
+    pub nodes: Range,
+    /// `-m`: the applications of the table `monsetting`, in the place of the usual ports.
+    pub applications: bool,
+    /// `-p`: the power state of nodes that do not answer.
+    pub power: bool,
+    /// `-u`: keep what is found in `nodelist`.
+    pub update: bool,
+    /// `--known`: what the agents reported, without asking the nodes.
+    pub known: bool,
+}

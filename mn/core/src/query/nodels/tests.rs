@@ -56,6 +56,10 @@ fn one_column_has_no_label_and_two_words_have() {
     assert_eq!(run("n2 nodehm.power", false), "n2: ");
     assert_eq!(run("n1 mgt -H", false), "n1: mgt: ipmi");
     assert_eq!(run("n1 mgt groups", false), "n1: mgt: ipmi\nn1: groups: rack1,all");
+    assert_eq!(
+        run("n1 nodehm.power nodehm.termport nodehm.cons", false),
+        "n1: nodehm.power: ipmi\nn1: nodehm.termport: \nn1: nodehm.cons: ipmi"
+    );
     assert_eq!(run("n1 mgt mgt", false), "n1: mgt: ipmi", "each word counts");
     assert_eq!(run("n1 groups nodelist.groups", false), "n1: nodelist.groups: rack1,all");
 }
