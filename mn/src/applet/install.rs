@@ -7,9 +7,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use clap::Command;
-use clap_complete::Shell;
 
 use super::APPLETS;
+use super::complete::{Shell, script};
 
 /// Why the names could not be put there.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,10 @@ pub(super) struct Folders {
     pub(super) man: PathBuf,
     /// The completions for bash.
     pub(super) completions: PathBuf,
+    /// The completions for fish.
+    pub(super) fish: PathBuf,
+    /// The completions for zsh.
+    pub(super) zsh: PathBuf,
 }
 
 impl Folders {
@@ -50,7 +54,9 @@ impl Folders {
             _ => Path::new("..").join("share"),
         };
         let man = man.unwrap_or_else(|| share.join("man/man1"));
-        Self { bin, man, completions: share.join("bash-completion/completions") }
+        let completions = share.join("bash-completion/completions");
+        let (fish, zsh) = (share.join("fish/vendor_completions.d"), share.join("zsh/site-functions"));
+        Self { bin, man, completions, fish, zsh }
     }
 }
 
@@ -64,15 +70,15 @@ pub(super) fn install(
     manage: &Command,
     folders: &Folders,
 ) -> Result<Vec<&'static str>, InstallError> {
-    for folder in [&folders.bin, &folders.man, &folders.completions] {
+    for folder in [&folders.bin, &folders.man, &folders.completions, &folders.fish, &folders.zsh] {
         fs::create_dir_all(folder).map_err(|source| InstallError::Write { path: folder.clone(), source })?;
     }
     for applet in APPLETS {
         link(program, &folders.bin.join(applet.name))?;
-        describe(applet.definition(), applet.name, folders)?;
+        describe(applet.definition(), applet.name, program, folders)?;
     }
     link(program, &folders.bin.join("mn"))?;
-    describe(manage.clone(), "mn", folders)?;
+    describe(manage.clone(), "mn", program, folders)?;
     Ok(APPLETS.iter().map(|applet| applet.name).collect())
 }
 
@@ -88,17 +94,29 @@ fn link(program: &Path, path: &Path) -> Result<(), InstallError> {
     symlink(program, path).map_err(failed)
 }
 
-fn describe(command: Command, name: &'static str, folders: &Folders) -> Result<(), InstallError> {
+fn describe(
+    command: Command,
+    name: &'static str,
+    program: &Path,
+    folders: &Folders,
+) -> Result<(), InstallError> {
     let mut page = Vec::new();
     let path = folders.man.join(format!("{name}.1"));
     clap_mangen::Man::new(command.clone())
         .render(&mut page)
         .and_then(|()| fs::write(&path, page))
         .map_err(|source| InstallError::Write { path, source })?;
-    let mut script = Vec::new();
-    clap_complete::generate(Shell::Bash, &mut command.clone(), name, &mut script);
-    let path = folders.completions.join(name);
-    fs::write(&path, script).map_err(|source| InstallError::Write { path, source })
+    let program = program.to_string_lossy();
+    for (shell, folder, file) in [
+        (Shell::Bash, &folders.completions, name.to_owned()),
+        (Shell::Fish, &folders.fish, format!("{name}.fish")),
+        (Shell::Zsh, &folders.zsh, format!("_{name}")),
+    ] {
+        let path = folder.join(file);
+        fs::write(&path, script(shell, name, &program))
+            .map_err(|source| InstallError::Write { path, source })?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -118,6 +136,7 @@ mod tests {
         let page = fs::read_to_string(folder.path().join("share/man/man1/snmove.1")).unwrap();
         assert!(page.contains("Move nodes to another service node"), "{page}");
         assert!(folder.path().join("share/bash-completion/completions/chdef").exists());
+        assert!(folders.fish.join("chdef.fish").exists() && folders.zsh.join("_chdef").exists());
     }
 
     #[test]

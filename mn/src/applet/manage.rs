@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use common::report::{Refusal, chain};
 use mn_core::change::{Asked, Operation, TokenCreate};
+use mn_core::table::nearest;
 
 use super::caller::Caller;
 use super::install::Folders;
@@ -83,8 +84,24 @@ fn explain(error: &clap::Error) -> u8 {
         print::out(&text);
         return 0;
     }
-    print::err(text.trim_end());
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(name)) => print::err(&unknown(name).render("mn")),
+        _ => print::err(text.trim_end()),
+    }
     2
+}
+
+/// There is no such command; with those that are called nearly so, operators' commands too.
+fn unknown(name: &str) -> Refusal {
+    let own = command();
+    let known = own.get_subcommands().map(Command::get_name).chain(APPLETS.iter().map(|applet| applet.name));
+    let refusal = Refusal::new(format!("there is no command {name}"));
+    match nearest::names(name, known).as_slice() {
+        [] => refusal.attempt("mn --help, to see them all"),
+        close => {
+            refusal.attempt(close.iter().map(|name| format!("mn {name}")).collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// The definition of `mn`.
@@ -227,4 +244,22 @@ fn run_install(args: &ArgMatches) -> Result<String, Refusal> {
         .map_err(|error| Refusal::new("cannot find this program's own file").because(error.to_string()))?;
     let names = install(&program, &command(), &folders).map_err(|error| Refusal::new(chain(&error)))?;
     Ok(format!("{} commands in {}\n", names.len(), folders.bin.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_command_is_answered_with_the_nearest() {
+        check("lsdff", "mn lsdef");
+        check("serv", "mn serve");
+        check("xyzzy", "mn --help, to see them all");
+    }
+
+    #[track_caller]
+    fn check(name: &str, expected: &str) {
+        let advice = unknown(name).attempt.unwrap();
+        assert!(advice.split(", ").any(|near| expected.starts_with(near)), "{advice}");
+    }
 }

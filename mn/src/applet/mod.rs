@@ -11,6 +11,7 @@ mod apply;
 mod caller;
 mod chdef;
 mod chtab;
+mod complete;
 mod definition;
 mod derivation;
 mod describe;
@@ -58,7 +59,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use mn_core::change::{Asked, Mode};
 
@@ -175,6 +176,9 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         }
         return applet.run(words).into();
     }
+    if words.get(1).is_some_and(|word| word == "complete") {
+        return complete::run(&words).into();
+    }
     match manage::split(words) {
         manage::Split::Applet(applet, words) => applet.run(words).into(),
         manage::Split::Manage(words) => manage::run(words).into(),
@@ -269,6 +273,9 @@ impl Applet {
                     "lsdef" | "mkdef" | "chdef" | "rmdef" => format!("Error: Invalid option.. {first}"),
                     name => format!("{name}: {first}"),
                 });
+                if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedArg) {
+                    print::err(&format!("  try      {near}"));
+                }
                 print::out(&self.usage());
                 self.usage_status
             }

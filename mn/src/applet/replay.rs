@@ -26,6 +26,15 @@ pub(crate) fn means(words: &[String], asked: &Asked) -> bool {
     }
     let Ok(matches) = applet.definition().try_get_matches_from(words) else { return false };
     let Ok(Parsed::Ask(again)) = (applet.ask)(&matches, &mut Intake::replay()) else { return false };
+    // A time is read again at another time; what is asked of the past is the same.
+    let now;
+    let asked = match asked {
+        Asked::Past(_, query) if super::text(&matches, "at").is_some() => {
+            now = Asked::Query(query.clone());
+            &now
+        }
+        asked => asked,
+    };
     match (serde_json::to_value(again), serde_json::to_value(asked)) {
         (Ok(again), Ok(asked)) => is_same(&again, &asked),
         _ => false,

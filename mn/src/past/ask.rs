@@ -106,6 +106,28 @@ pub(crate) async fn history(ground: &Ground, args: Asked) -> u8 {
     .await
 }
 
+/// How many revisions completion offers.
+const OFFERED: usize = 20;
+
+/// The newest revisions that begin with these digits, each with its command; gives the exit status.
+pub(crate) async fn revisions(ground: &Ground, prefix: String) -> u8 {
+    answer(ground, move |history, now, out| {
+        // Looked for among so many only: a tab must not read the whole journal.
+        let first = Revision::new(now.revision().value().saturating_sub(10_000));
+        let fitting = history
+            .range(first..=now.revision())
+            .rev()
+            .flatten()
+            .filter(|record| record.author != "mn" && record.revision.to_string().starts_with(&prefix));
+        for record in fitting.take(OFFERED) {
+            let deed = super::deed(record);
+            out(Line::Out(format!("{}\t{}", deed.revision, deed.command())));
+        }
+        Ok(0)
+    })
+    .await
+}
+
 /// Answers on a thread that may block; a refusal is said and recorded nowhere, as for all questions.
 async fn answer(
     ground: &Ground,

@@ -22,7 +22,7 @@ use mn_core::past::explain::Setter;
 use mn_core::past::{Deed, When};
 use mn_core::table::{RowKey, TableId};
 
-pub(crate) use self::ask::{at, diff, explain, history};
+pub(crate) use self::ask::{at, diff, explain, history, revisions};
 pub(crate) use self::keep::{forget, keep};
 pub(crate) use self::take::undo;
 use crate::store::{History, Record, StoreError, Walk};

@@ -157,7 +157,8 @@ impl Desk {
             command: command.to_owned(),
             nodes: nodes.chars().take(LONGEST_NODES).collect(),
             words: audit::blanked(words),
-            skipped: audit::is_skipped(&model, command, CLIENT),
+            // A tab is no command, and there are many.
+            skipped: command == "complete" || audit::is_skipped(&model, command, CLIENT),
             quiet: audit::is_quiet(&model),
             ..Entry::default()
         }

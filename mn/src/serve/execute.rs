@@ -10,7 +10,7 @@ use common::slice::Role;
 use mn_core::change::{self, Asked, Command, Line, Mode, Outcome};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
-use mn_core::query::{self, Lsslice, Query, SliceState};
+use mn_core::query::{self, Lsslice, Query, SliceState, What};
 use mn_core::table::schema::AUDITLOG;
 use tokio::sync::mpsc;
 
@@ -30,6 +30,9 @@ pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
         Asked::Query(Query::Diff(args)) => past::diff(ground, args).await,
         Asked::Query(Query::Explain(args)) => past::explain(ground, args, None).await,
         Asked::Query(Query::History(args)) => past::history(ground, args).await,
+        Asked::Query(Query::Names(args)) if args.what == What::Revisions => {
+            past::revisions(ground, args.prefix).await
+        }
         Asked::Query(query) => ask(ground, query).await,
         Asked::Past(when, query) => past::at(ground, when, query).await,
         Asked::Change(command) => change(ground, command).await,

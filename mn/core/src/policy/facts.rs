@@ -109,6 +109,7 @@ impl<'a> Facts<'a> {
             Query::DumpDb(args) => Self::table("dumpxCATdb", args.full),
             Query::Gettab(_) => Self::plain("gettab"),
             Query::Lsdef(args) => Self::show(args),
+            Query::Names(_) => Self::plain("complete"),
             Query::Lsslice(_) => Self::plain("lsslice"),
             Query::Nodels(args) => Self::nodes_or_all("nodels", args.nodes.as_ref()),
             Query::Noderange(args) => {

@@ -7,6 +7,7 @@ mod gettab;
 mod lsdef;
 mod lsmn;
 mod lsslice;
+mod names;
 pub(crate) mod nodels;
 mod noderange;
 pub(crate) mod object;
@@ -20,6 +21,7 @@ use common::id::{Generation, Revision, SnName};
 use serde::{Deserialize, Serialize};
 
 pub use self::lsmn::{Daemon, Lsmn, show as lsmn};
+pub use self::names::{Names, What};
 pub use self::noderange::{Form, Noderange};
 pub use self::tabgrep::Tabgrep;
 use crate::change::{Context, Line, Range};
@@ -45,6 +47,8 @@ pub enum Query {
     Gettab(Gettab),
     /// Definitions of objects.
     Lsdef(Lsdef),
+    /// Names that begin with a text.
+    Names(Names),
     /// Names and columns of nodes.
     Nodels(Nodels),
     /// A table as it is stored.
@@ -150,6 +154,7 @@ pub fn answer(model: &Model, query: &Query, context: &Context, out: &mut dyn FnM
         Query::DumpDb(args) => dumpdb::answer(model, args, out),
         Query::Gettab(args) => gettab::answer(model, args, context, out),
         Query::Lsdef(args) => lsdef::answer(model, args, context, out),
+        Query::Names(args) => names::answer(model, args, out),
         Query::Nodels(args) => nodels::answer(model, args, context, out),
         Query::Noderange(args) => noderange::answer(model, args, context, out),
         Query::Tabdump(args) => tabdump::answer(model, args, context, out),
