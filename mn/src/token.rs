@@ -39,6 +39,38 @@ pub fn secret(model: &Model, kind: Kind, name: &str) -> Option<JoinSecret> {
     read_secret(row.cell("secret")?)
 }
 
+/// When a token was made, in seconds since 1970.
+pub fn made(model: &Model, kind: Kind, name: &str) -> Option<u64> {
+    model.tables().row(JOINTOKEN, key(kind, name).as_str())?.cell("made")?.parse().ok()
+}
+
+/// Whether somebody is a member, or may become one.
+pub fn is_known(model: &Model, kind: Kind, name: &str) -> bool {
+    let key = key(kind, name);
+    [MEMBER, JOINTOKEN].into_iter().any(|table| model.tables().row(table, key.as_str()).is_some())
+}
+
+/// The operators: name, and when the certificate was given; nothing where a token waits.
+pub fn operators(model: &Model) -> Vec<(String, Option<u64>)> {
+    let word = kind_word(Kind::Operator);
+    let mut found: std::collections::BTreeMap<String, Option<u64>> = std::collections::BTreeMap::new();
+    for table in [JOINTOKEN, MEMBER] {
+        for (key, row) in model.tables().rows_under(table, word) {
+            let name = key.parts().nth(1).unwrap_or_default().to_owned();
+            let at = row.cell("certified").and_then(|at| at.parse().ok());
+            let held = found.entry(name).or_default();
+            *held = at.or(*held);
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Lets a member go, with the token that may wait for it.
+pub fn remove(draft: &mut Draft, kind: Kind, name: &str) {
+    draft.remove_row(JOINTOKEN, &key(kind, name));
+    draft.remove_row(MEMBER, &key(kind, name));
+}
+
 fn read_secret(text: &str) -> Option<JoinSecret> {
     let mut bytes = [0; 16];
     if text.len() != 32 || !text.is_ascii() {
@@ -150,6 +182,9 @@ pub fn plan_create(
     let name: NodeName = args.name.parse().map_err(|error: common::id::NameError| {
         Refusal::new(error.to_string()).about(args.name.chars().take(80).collect::<String>())
     })?;
+    if args.operator {
+        return operator(draft, name, args, own, now);
+    }
     if args.define {
         define(draft, &name);
     } else if !draft.model().is_service_node(name.as_str()) {
@@ -165,6 +200,24 @@ pub fn plan_create(
     let secret = secret(draft.model(), Kind::ServiceNode, name.as_str())
         .ok_or_else(|| Refusal::new("the token could not be kept, by a bug of ours").about(&name))?;
     Ok(Token { kind: Kind::ServiceNode, name, addresses, authority: [0; 32], secret })
+}
+
+/// A token for an operator. He gets nothing by it but a name: what that may do, the policy says.
+fn operator(
+    draft: &mut Draft,
+    name: NodeName,
+    args: &TokenCreate,
+    own: &[SocketAddr],
+    now: u64,
+) -> Result<Token, Refusal> {
+    if args.define {
+        return Err(Refusal::new("an operator is not defined").attempt("leave out --define"));
+    }
+    let addresses = addresses(&args.addresses, own)?;
+    put_secret(draft, Kind::Operator, name.as_str(), now);
+    let secret = secret(draft.model(), Kind::Operator, name.as_str())
+        .ok_or_else(|| Refusal::new("the token could not be kept, by a bug of ours").about(&name))?;
+    Ok(Token { kind: Kind::Operator, name, addresses, authority: [0; 32], secret })
 }
 
 /// Defines a service node where it is missing: every service but consoles, which are not there yet.
@@ -215,7 +268,7 @@ mod tests {
     }
 
     fn args(name: &str, define: bool) -> TokenCreate {
-        TokenCreate { name: name.to_owned(), addresses: vec!["10.0.0.1".to_owned()], define }
+        TokenCreate { name: name.to_owned(), addresses: vec!["10.0.0.1".to_owned()], define, operator: false }
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Daemon {
     }
 
     fn token(&self, sn: &str) -> Token {
-        let args = TokenCreate { name: sn.to_owned(), addresses: Vec::new(), define: true };
+        let args = TokenCreate { name: sn.to_owned(), addresses: Vec::new(), define: true, operator: false };
         let (status, out, err) = self.ask(Asked::Operate(Operation::TokenCreate(args)));
         assert_eq!(status, 0, "{err}");
         out.trim().parse().unwrap()

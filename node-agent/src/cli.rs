@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use common::report::{Refusal, chain};
-use common::wire::join::{Kind, Token, TokenError};
+use common::wire::join::{Kind, Token};
 use runtime::disk::{DirLock, absolute};
 use runtime::link::identity::{Identity, Role};
 use runtime::link::join::join;
+use runtime::link::token::{self, VARIABLE};
 use runtime::signal::stop_signal;
 use tokio_util::sync::CancellationToken;
 
@@ -34,9 +35,10 @@ struct Cli {
 enum Verb {
     /// Join the cluster with a one-time token.
     Join {
-        /// The token: one word that begins with `drover1:node:`.
-        #[arg(value_parser = agent_token)]
-        token: Token,
+        /// Where the token is: `-` for standard input, or a file. The token itself (one word that
+        /// begins with `drover1:node:`) is taken too, and every user of this machine can read it
+        /// while this runs [default: the environment variable DROVER_TOKEN].
+        token: Option<String>,
         #[command(flatten)]
         home: Home,
     },
@@ -48,8 +50,8 @@ enum Verb {
         #[arg(long, value_name = "DIR", default_value = "/")]
         root: PathBuf,
         /// To join with; by default the kernel argument `drover.token=`.
-        #[arg(long, env = "DROVER_TOKEN", hide_env_values = true, value_parser = agent_token)]
-        token: Option<Token>,
+        #[arg(long, env = VARIABLE, hide_env_values = true)]
+        token: Option<String>,
     },
 }
 
@@ -60,18 +62,13 @@ struct Home {
     dir: PathBuf,
 }
 
-/// Why a text is no token for this program.
-#[derive(Clone, Debug, thiserror::Error)]
-enum AgentTokenError {
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    #[error("this token is not for a node; a service node joins with `sn join`")]
-    OtherKind,
-}
-
-fn agent_token(text: &str) -> Result<Token, AgentTokenError> {
-    let token: Token = text.parse()?;
-    if token.kind == Kind::Agent { Ok(token) } else { Err(AgentTokenError::OtherKind) }
+/// The token that a word means.
+fn agent_token(word: Option<&str>) -> Result<Token, Refusal> {
+    let token = token::read(word).map_err(|error| Refusal::new(chain(&error)))?;
+    if token.kind == Kind::Agent {
+        return Ok(token);
+    }
+    Err(Refusal::new("this token is not for a node").attempt("a service node joins with `sn join`"))
 }
 
 /// Runs the program.
@@ -79,10 +76,16 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     runtime::log::init("info");
     let done = match cli.command {
-        Verb::Join { token, home } => with_runtime(join_once(token, &absolute(&home.dir))),
+        Verb::Join { token, home } => agent_token(token.as_deref())
+            .and_then(|token| with_runtime(join_once(token, &absolute(&home.dir)))),
         Verb::Serve { home, root, token } => {
-            let token = token.or_else(|| kernel_token(Path::new("/proc/cmdline")));
-            with_runtime(serve(&absolute(&home.dir), &absolute(&root), token))
+            // An empty variable counts as not set.
+            let token = token.filter(|word| !word.is_empty());
+            let token = token.map(|word| agent_token(Some(&word))).transpose();
+            token.and_then(|token| {
+                let token = token.or_else(|| kernel_token(Path::new("/proc/cmdline")));
+                with_runtime(serve(&absolute(&home.dir), &absolute(&root), token))
+            })
         }
     };
     match done {
@@ -193,8 +196,13 @@ fn open(dir: &Path) -> Result<(State, DirLock), Refusal> {
 fn kernel_token(cmdline: &Path) -> Option<Token> {
     let text = std::fs::read_to_string(cmdline).ok()?;
     let word = text.split_whitespace().find_map(|word| word.strip_prefix(KERNEL_ARGUMENT))?;
-    match agent_token(word) {
-        Ok(token) => Some(token),
+    // The word itself, and never the name of a file.
+    match word.parse::<Token>() {
+        Ok(token) if token.kind == Kind::Agent => Some(token),
+        Ok(_) => {
+            tracing::warn!("the token on the kernel's command line is not for a node");
+            None
+        }
         Err(error) => {
             tracing::warn!(%error, "could not read the token on the kernel's command line");
             None
@@ -215,8 +223,8 @@ mod tests {
     #[test]
     fn a_service_nodes_token_is_refused_with_what_to_do() {
         let token = format!("drover1:sn:sn1:10.0.0.1/7700:{}:{}", "ab".repeat(32), "01".repeat(16));
-        let error = agent_token(&token).unwrap_err().to_string();
-        assert!(error.contains("sn join"), "{error}");
+        let refusal = agent_token(Some(&token)).unwrap_err();
+        assert!(refusal.attempt.is_some_and(|text| text.contains("sn join")));
     }
 
     #[test]

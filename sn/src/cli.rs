@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use common::report::Refusal;
-use common::wire::join::{Kind, Token};
+use common::wire::join::Kind;
 use runtime::disk::{self, DirLock};
 use runtime::link::identity::Identity;
+use runtime::link::token;
 
 use crate::config::file::{self, PortSettings, Settings};
 use crate::config::{Config, DEFAULT_DIR, NfsBackend};
@@ -47,8 +48,10 @@ struct Folder {
 
 #[derive(Debug, Args)]
 struct Join {
-    /// The word that `mn token create NAME` printed
-    token: String,
+    /// Where the word is that `mn token create NAME` printed: - for standard input, or a file. The
+    /// word itself is taken too, and every user of this machine can read it while this runs
+    /// [default: the environment variable DROVER_TOKEN]
+    token: Option<String>,
     #[command(flatten)]
     folder: Folder,
     /// Give up the identity that this folder has now
@@ -194,7 +197,8 @@ fn run_serve(serve: &Serve) -> Result<(), Vec<Refusal>> {
 async fn run_join(join: Join) -> Result<(), Vec<Refusal>> {
     let dir = disk::absolute(&join.folder.dir);
     let one = |refusal: Refusal| vec![refusal];
-    let token: Token = join.token.parse().map_err(|error| one(Refusal::new(format!("{error}"))))?;
+    let token = token::read(join.token.as_deref());
+    let token = token.map_err(|error| one(Refusal::new(common::report::chain(&error))))?;
     if token.kind != Kind::ServiceNode {
         let refusal = Refusal::new(format!("the token of {} is not for a service node", token.name));
         return Err(one(refusal.attempt("make one with `mn token create NAME` on the management node")));

@@ -54,4 +54,13 @@ pub enum Opening {
     Fetch(content::Fetch),
     /// One command of an operator; [`operator::Reply`]s answer.
     Command(operator::Request),
+    /// The wish of a member for a certificate that lasts longer; [`join::JoinAnswer`] answers.
+    Renew(Renew),
+}
+
+/// The wish for a new certificate of the key that this link was made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renew {
+    /// The public key (SubjectPublicKeyInfo, DER).
+    pub public_key: Vec<u8>,
 }

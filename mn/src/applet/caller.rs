@@ -1,12 +1,13 @@
 //! What an applet is given that does more than ask once: it writes a file, or asks several times.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::wire::PROTOCOL;
 use common::wire::operator::{Request, View};
 use mn_core::change::{Asked, Sent};
 
+use super::place::Place;
 use super::{as_of, print, recorded};
 
 /// What a command that goes on by itself does; gives the exit status.
@@ -16,7 +17,7 @@ pub(crate) type Run = Box<dyn FnOnce(&Caller) -> u8>;
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(super) name: &'static str,
-    pub(super) dir: PathBuf,
+    pub(super) place: Place,
     /// The words as typed.
     pub(super) words: Vec<String>,
     /// Whether the answer is to be JSON.
@@ -29,7 +30,7 @@ impl Caller {
     /// Asks the daemon and prints what it answers; gives the exit status.
     pub(super) fn ask(&self, asked: Asked) -> u8 {
         match self.request(asked, print::view(self.json)) {
-            Some(request) => print::call(self.name, &self.dir, request),
+            Some(request) => print::call(self.name, &self.place, request),
             None => 1,
         }
     }
@@ -52,7 +53,7 @@ impl Caller {
         };
         let Some(request) = self.request(asked, View { json, ..View::default() }) else { return Ok(1) };
         let mut taken = Ok(());
-        let status = print::call_with(self.name, &self.dir, request, &mut |text| {
+        let status = print::call_with(self.name, &self.place, request, &mut |text| {
             if taken.is_ok() {
                 taken = take(text);
             }

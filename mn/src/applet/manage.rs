@@ -13,7 +13,8 @@ use mn_core::table::nearest;
 use super::caller::Caller;
 use super::install::Folders;
 use super::install::install;
-use super::{APPLETS, Applet, dir, dir_arg, find, print, switch, text, texts};
+use super::place::{dir, dir_arg, mn_arg, place};
+use super::{APPLETS, Applet, find, operator, print, switch, text, texts};
 use crate::daemon::{self, InitOptions, ServeOptions};
 
 /// What words after `mn` name.
@@ -26,8 +27,10 @@ pub(super) enum Split {
 
 /// Looks whether `mn NAME …` or `mn --dir DIR NAME …` names an applet.
 pub(super) fn split(words: Vec<OsString>) -> Split {
-    let is_dir = |word: &OsString| word == "--dir";
-    let is_dir_glued = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with("--dir="));
+    let is_dir = |word: &OsString| word == "--dir" || word == "--mn";
+    let is_dir_glued = |word: &OsString| {
+        word.to_str().is_some_and(|word| word.starts_with("--dir=") || word.starts_with("--mn="))
+    };
     let place = match words.get(1) {
         Some(word) if is_dir(word) => 3,
         Some(word) if is_dir_glued(word) => 2,
@@ -58,6 +61,8 @@ pub(super) fn run(words: Vec<OsString>) -> u8 {
     let done = match matches.subcommand() {
         Some(("init", args)) => run_init(args, words),
         Some(("serve", args)) => run_serve(args),
+        Some(("login", args)) => operator::login(args),
+        Some(("operator", args)) => return operator::run(args, words),
         Some(("token", args)) => match args.subcommand() {
             Some((_, args)) => return run_token(args, words),
             None => return 2,
@@ -114,7 +119,9 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .arg(dir_arg().global(true))
-        .subcommands([init(), serve(), token(), check_config(), install_command()])
+        .arg(mn_arg().global(true))
+        .subcommands([init(), serve(), token(), operator::command(), operator::login_command()])
+        .subcommands([check_config(), install_command()])
 }
 
 fn init() -> Command {
@@ -152,8 +159,9 @@ fn serve() -> Command {
 
 fn token() -> Command {
     let create = Command::new("create")
-        .about("Make a one-time token with which a service node joins, and print it")
-        .arg(Arg::new("name").required(true).value_name("SERVICENODE").help("The service node"))
+        .about("Make a one-time token with which a service node joins or an operator logs in, and print it")
+        .arg(Arg::new("name").required(true).value_name("NAME").help("The service node, or the operator"))
+        .arg(switch("operator").help("It is for an operator, who gets his name by it and no rights"))
         .arg(
             Arg::new("address")
                 .long("address")
@@ -225,8 +233,9 @@ fn run_token(args: &ArgMatches, words: Vec<String>) -> u8 {
         name: text(args, "name").unwrap_or_default(),
         addresses: texts(args, "address"),
         define: args.get_flag("define"),
+        operator: args.get_flag("operator"),
     }));
-    Caller { name: "mn token", dir: dir(args), words, json: false, at: None }.ask(asked)
+    Caller { name: "mn token", place: place(args), words, json: false, at: None }.ask(asked)
 }
 
 fn run_check_config(args: &ArgMatches) -> Result<String, Refusal> {

@@ -38,7 +38,9 @@ mod noderange;
 mod noderm;
 mod nodeset;
 mod nodestat;
+mod operator;
 mod out_file;
+mod place;
 mod print;
 mod replay;
 mod restorexcatdb;
@@ -56,7 +58,7 @@ mod updatenode;
 mod when;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -65,6 +67,7 @@ use mn_core::change::{Asked, Mode};
 
 use self::caller::Caller;
 use self::intake::Intake;
+use self::place::{dir_arg, mn_arg, place};
 pub(crate) use self::replay::{means, program};
 
 /// Where everything is kept when nobody says otherwise.
@@ -230,7 +233,7 @@ impl Applet {
 
     fn caller(&self, matches: &ArgMatches, words: Vec<String>) -> Caller {
         let (json, at) = (matches.get_flag("json"), text(matches, "at"));
-        Caller { name: self.name, dir: dir(matches), words, json, at }
+        Caller { name: self.name, place: place(matches), words, json, at }
     }
 
     fn wrong(&self, usage: &Usage) -> u8 {
@@ -311,12 +314,6 @@ fn recorded(mut words: Vec<String>) -> Vec<String> {
     words
 }
 
-/// The folder of the management node.
-fn dir(matches: &ArgMatches) -> PathBuf {
-    let given = matches.get_one::<PathBuf>("dir").map_or_else(|| Path::new(DEFAULT_DIR), PathBuf::as_path);
-    runtime::disk::absolute(given)
-}
-
 /// What all commands have.
 fn base(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
@@ -345,17 +342,7 @@ fn base(name: &'static str, about: &'static str) -> Command {
         .arg(switch("json").help("Print the answer as JSON"))
         .arg(option("at", "REVISION|TIME").help("Answer as of then: 812, '2026-01-31 14:30', '2h ago'"))
         .arg(dir_arg())
-}
-
-fn dir_arg() -> Arg {
-    Arg::new("dir")
-        .long("dir")
-        .env("DROVER_DIR")
-        .hide_env_values(true)
-        .value_name("DIR")
-        .value_parser(clap::value_parser!(PathBuf))
-        .help("The folder of the management node")
-        .long_help(format!("The folder of the management node [default: {DEFAULT_DIR}]"))
+        .arg(mn_arg())
 }
 
 /// The same, for a command that changes something.

@@ -7,7 +7,8 @@ use common::report::{Refusal, chain};
 use common::wire::operator::{Reply, Request, View};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::client;
+use super::place::Place;
+use crate::client::{self, ClientError};
 
 /// How an answer is to be shown here.
 pub(super) fn view(json: bool) -> View {
@@ -33,32 +34,43 @@ pub(super) fn err(line: &str) {
 }
 
 /// Asks the daemon, prints what it says, and gives the exit status.
-pub(super) fn call(name: &str, dir: &Path, request: Request) -> u8 {
-    converse(name, dir, request, Printer::show)
+pub(super) fn call(name: &str, place: &Place, request: Request) -> u8 {
+    converse(name, place, request, Printer::show)
 }
 
 /// The same, with what is meant for standard output handed to `take`.
-pub(super) fn call_with(name: &str, dir: &Path, request: Request, take: &mut dyn FnMut(&str)) -> u8 {
-    converse(name, dir, request, |printer, reply| match reply {
+pub(super) fn call_with(name: &str, place: &Place, request: Request, take: &mut dyn FnMut(&str)) -> u8 {
+    converse(name, place, request, |printer, reply| match reply {
         Reply::Out(text) => take(&text),
         reply => printer.show(reply),
     })
 }
 
-fn converse(name: &str, dir: &Path, request: Request, mut show: impl FnMut(&mut Printer, Reply)) -> u8 {
+fn converse(name: &str, place: &Place, request: Request, mut show: impl FnMut(&mut Printer, Reply)) -> u8 {
     let mut printer = Printer::new();
-    let status = client::call(dir, request, |reply| show(&mut printer, reply));
+    let mut show = |reply| show(&mut printer, reply);
+    let status = match place {
+        Place::Here(dir) => client::call(dir, request, &mut show).map_err(|error| unreachable(&error, dir)),
+        Place::Far(far) => client::remote::call(far, request, &mut show),
+    };
     printer.finish();
-    status.unwrap_or_else(|error| {
-        let refusal = Refusal::new(error.to_string())
-            .because(std::error::Error::source(&error).map_or_else(
-                || "the management node's daemon does not run, or keeps its folder elsewhere".to_owned(),
-                chain,
-            ))
-            .attempt(format!("mn serve --dir {}, or --dir (DROVER_DIR) if it runs elsewhere", dir.display()));
+    status.unwrap_or_else(|refusal| {
         err(&refusal.render(name));
         1
     })
+}
+
+/// Why the daemon of a folder does not answer.
+fn unreachable(error: &ClientError, dir: &Path) -> Refusal {
+    let refusal = Refusal::new(error.to_string());
+    let refusal = refusal.because(std::error::Error::source(error).map_or_else(
+        || "the management node's daemon does not run, or keeps its folder elsewhere".to_owned(),
+        chain,
+    ));
+    refusal.attempt(format!(
+        "mn serve --dir {}, or --dir (DROVER_DIR) if it runs elsewhere, or --mn (DROVER_MN) if on another machine",
+        dir.display()
+    ))
 }
 
 /// Prints replies as they come, the bar below them.

@@ -1,5 +1,7 @@
 //! Words to typed questions, without a daemon.
 
+use std::path::PathBuf;
+
 use mn_core::change::{Asked, Command as Change, ListEdit, Operation};
 use mn_core::query::Query;
 

@@ -211,7 +211,7 @@ pub async fn run(
     }
     let desk = Desk::new(site.clone());
     let reports = Reports::new(numbers.cursors);
-    let doors = Doors { book: book.clone(), delivery, logs, content, reports, authority };
+    let doors = Doors { book: book.clone(), delivery, logs, content, reports, authority, desk: desk.clone() };
 
     let mut parts = Supervisor::new();
     let token = parts.stop_token();

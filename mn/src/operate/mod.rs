@@ -9,6 +9,7 @@ mod lsmn;
 pub(crate) mod makehosts;
 mod makenetworks;
 mod nodestat;
+mod operator;
 mod served;
 pub mod snmove;
 mod speaker;
@@ -165,6 +166,7 @@ pub(crate) async fn run(ground: &Ground, operation: Operation) -> u8 {
         Operation::Makenetworks(args) => makenetworks::run(ground, args).await,
         Operation::Forget(args) => past::forget(ground, args).await,
         Operation::Nodestat(args) => nodestat::run(ground, args).await,
+        Operation::Operator(args) => operator::run(ground, args).await,
         Operation::TokenCreate(args) => token::run(ground, args).await,
         Operation::Undo(args) => past::undo(ground, args).await,
         Operation::Updatenode(args) => updatenode::run(ground, args).await,

@@ -10,6 +10,7 @@ use common::wire::join::{JoinAnswer, Kind, RelayedJoin, proves};
 use mn_core::change::Draft;
 use mn_core::derive;
 use mn_core::model::Model;
+use runtime::link::connection::Link;
 use runtime::link::identity::Role;
 use tracing::{debug, info};
 
@@ -22,9 +23,16 @@ use crate::token;
 /// TODO(renewal): shorten to days when links renew certificates by themselves.
 const DAYS: u32 = 3650;
 
+/// The same for operators, whose program renews it when half of it is over.
+const OPERATOR_DAYS: u32 = 14;
+
+/// How long a token for an operator is good, in seconds: until the end of the next day's work.
+const OPERATOR_TOKEN: u64 = 86_400;
+
 /// What a stranger reads whose proof does not hold, whatever the reason.
 const NO: &str = "this token is not known here, or was used already; \
-                  ask for a new one (`mn token create NAME` for a service node; an agent gets one at each boot)";
+                  ask for a new one (`mn token create NAME` for a service node, `mn token create --operator NAME` \
+                  for an operator; an agent gets one at each boot)";
 
 /// The longest public key that is looked at, in bytes; ours have 91.
 const MAX_KEY: usize = 512;
@@ -59,6 +67,7 @@ async fn certify(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> Res
     let role = match request.kind {
         Kind::ServiceNode if via.is_none() => Role::ServiceNode(SnName::from(&request.name)),
         Kind::Agent => Role::Agent(request.name.clone()),
+        Kind::Operator if via.is_none() => Role::Operator(request.name.clone()),
         Kind::ServiceNode | Kind::Operator => return Err(No::Refused(NO)),
     };
     if request.public_key.len() > MAX_KEY || !holds(&doors.book.read(), join, via) {
@@ -67,7 +76,7 @@ async fn certify(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> Res
     // Signed before anything is changed, so that a key that cannot be signed changes nothing.
     let chain = doors
         .authority
-        .certify(&role, &request.public_key, DAYS)
+        .certify(&role, &request.public_key, days(request.kind))
         .map_err(|_| No::Refused("its public key is none that can be signed"))?;
     let (join, via) = (join.clone(), via.cloned());
     let words = vec!["join".to_owned(), token::kind_word(request.kind).to_owned(), request.name.to_string()];
@@ -88,10 +97,44 @@ async fn certify(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> Res
     if admitted.value { Ok(chain) } else { Err(No::Refused(NO)) }
 }
 
+/// Answers a member's wish for a certificate that lasts longer. It gets one for its own key and role
+/// alone, as long as it is a member.
+pub(super) fn renew(doors: &Doors, link: &Link, public_key: &[u8]) -> JoinAnswer {
+    let (kind, name) = match link.peer() {
+        Role::Operator(name) => (Kind::Operator, name),
+        _ => return JoinAnswer::Refused("this role's certificates are not renewed".to_owned()),
+    };
+    if public_key.len() > MAX_KEY || Digest::of(public_key) != link.peer_key() {
+        return JoinAnswer::Refused("this is not the key of this link".to_owned());
+    }
+    if let Err(why) = doors.admits(link) {
+        return JoinAnswer::Refused(why.to_owned());
+    }
+    match doors.authority.certify(link.peer(), public_key, days(kind)) {
+        Ok(chain) => {
+            info!(operator = %name, "certificate was renewed");
+            JoinAnswer::Welcome { chain, slice_key: doors.authority.slice_key() }
+        }
+        Err(error) => JoinAnswer::Later(error.to_string()),
+    }
+}
+
+const fn days(kind: Kind) -> u32 {
+    match kind {
+        Kind::Operator => OPERATOR_DAYS,
+        Kind::ServiceNode | Kind::Agent => DAYS,
+    }
+}
+
 /// Whether the proof holds against the stored secret.
 fn holds(model: &Model, join: &RelayedJoin, via: Option<&SnName>) -> bool {
     let RelayedJoin { request, exported } = join;
     let Some(secret) = token::secret(model, request.kind, request.name.as_str()) else { return false };
+    let made = token::made(model, request.kind, request.name.as_str()).unwrap_or_default();
+    let age = runtime::clock::unix_seconds().saturating_sub(made);
+    if request.kind == Kind::Operator && age > OPERATOR_TOKEN {
+        return false;
+    }
     let may_relay = via.is_none_or(|sn| serves(model, sn, &request.name));
     proves(&secret, exported, &request.public_key, &request.proof) && may_relay
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use common::wire::join::Kind;
+use common::wire::join::{JoinAnswer, Kind};
 use runtime::link::authority::Authority;
 use runtime::link::connection::Link;
 use runtime::link::endpoint::{Arrived, Incoming, Listener};
@@ -17,6 +17,8 @@ use super::reports::Reports;
 use super::{Delivery, join, session};
 use crate::content::Content;
 use crate::logs::Logs;
+use crate::serve::Desk;
+use crate::serve::remote::{self, Membership};
 use crate::store::book::Book;
 use crate::token;
 
@@ -39,6 +41,18 @@ pub struct Doors {
     pub reports: Reports,
     /// Who signs.
     pub authority: Arc<Authority>,
+    /// Where operators' commands are heard.
+    pub desk: Desk,
+}
+
+impl Membership for Doors {
+    fn admits(&self, link: &Link) -> Result<(), &'static str> {
+        Self::admits(self, link)
+    }
+
+    fn renew(&self, link: &Link, public_key: &[u8]) -> JoinAnswer {
+        join::renew(self, link, public_key)
+    }
 }
 
 impl Doors {
@@ -88,7 +102,12 @@ async fn welcome(incoming: Incoming, doors: Doors) {
         Ok(Arrived::Stranger(stranger)) => joins(stranger, &doors, address).await,
         Ok(Arrived::Member(link)) => member(link, doors).await,
         // Anyone can cause this, so it is not for the log of an ordinary day.
-        Err(error) => debug!(%address, %error, "handshake failed"),
+        Err(error) => {
+            if let Some(why) = error.we_refused() {
+                doors.desk.refused("", &address.ip().to_canonical().to_string(), why);
+            }
+            debug!(%address, %error, "handshake failed");
+        }
     }
 }
 
@@ -106,11 +125,16 @@ async fn joins(mut stranger: JoinLink, doors: &Doors, address: SocketAddr) {
 async fn member(link: Link, doors: Doors) {
     if let Err(why) = doors.admits(&link) {
         info!(peer = %link.peer(), address = %link.peer_address(), why, "member was refused");
+        doors.desk.refused(&link.peer().to_string(), &remote::from(&link), why);
         return link.refuse(why);
     }
-    match link.peer() {
-        Role::ServiceNode(sn) => session::serve(doors, sn.clone(), link).await,
-        // Admitted only once the policy table decides what they may do.
-        _ => link.refuse("operators on other machines are not served yet; use the management node"),
+    match link.peer().clone() {
+        Role::ServiceNode(sn) => session::serve(doors, sn, link).await,
+        Role::Operator(name) => {
+            info!(operator = %name, address = %link.peer_address(), "operator connected");
+            remote::serve(&doors.desk, &doors, name.as_str(), link).await;
+        }
+        // Not admitted; see above.
+        Role::Agent(_) | Role::ManagementNode => link.refuse("not served here"),
     }
 }

@@ -109,7 +109,12 @@ async fn stream(doors: Doors, sn: SnName, link: Link, mut sender: FrameSender, m
                 debug!(%sn, hash = %fetch.hash, %error, "content was not sent whole");
             }
         }
-        Opening::Command(_) => link.refuse("service nodes give no commands"),
+        Opening::Command(_) => {
+            let why = "service nodes give no commands";
+            doors.desk.refused(&link.peer().to_string(), &crate::serve::remote::from(&link), why);
+            link.refuse(why);
+        }
+        Opening::Renew(_) => link.refuse("service nodes keep their certificates"),
     }
 }
 

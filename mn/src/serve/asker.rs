@@ -43,7 +43,6 @@ impl Asker {
     }
 
     /// The bearer of an operator's certificate.
-    #[allow(dead_code, reason = "the remote side lands next")]
     pub(crate) fn remote(name: &str, address: SocketAddr, model: &Model) -> Self {
         let ip = address.ip().to_canonical();
         let mut hosts = vec![ip.to_string()];

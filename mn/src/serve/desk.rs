@@ -19,6 +19,7 @@ use tracing::debug;
 
 use super::asker::Asker;
 use super::execute;
+use super::places::Places;
 use super::reply::{Replies, Way};
 use crate::applet;
 use crate::audit::Pending;
@@ -49,12 +50,17 @@ const LONGEST_NODES: usize = 1024;
 pub struct Desk {
     pub(super) site: Site,
     room: Arc<Semaphore>,
+    /// Commands that run.
+    pub(super) places: Places,
+    /// Operators' links.
+    pub(super) links: Places,
 }
 
 impl Desk {
     /// A desk for this site.
     pub fn new(site: Site) -> Self {
-        Self { site, room: Arc::new(Semaphore::new(OTHERS_KIB)) }
+        let room = Arc::new(Semaphore::new(OTHERS_KIB));
+        Self { site, room, places: Places::default(), links: Places::default() }
     }
 
     /// The name of this management node, as it stands in its group.

@@ -9,6 +9,7 @@ mod asker;
 mod desk;
 mod execute;
 mod places;
+pub(crate) mod remote;
 mod reply;
 
 use std::io;
@@ -16,9 +17,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use common::report::Refusal;
 use common::wire::frame;
-use common::wire::operator::{Reply, Request};
+use common::wire::operator::Request;
 use nix::unistd::Uid;
 use runtime::link::stream::{FrameReader, FrameWriter};
 use runtime::supervise::{BoxError, Nursery};
@@ -72,7 +72,7 @@ pub fn bind(dir: &Path) -> io::Result<Socket> {
 /// When the socket broke.
 pub async fn serve(socket: Socket, desk: Desk, stop: CancellationToken) -> Result<(), BoxError> {
     let commands = Nursery::new("command", COMMANDS, stop.clone());
-    let places = Places::default();
+    let places = desk.places.clone();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -114,8 +114,7 @@ fn admit(stream: UnixStream, owner: &Owner, places: &Places, desk: &Desk, comman
 
 /// Says that there is no place. A socket that was just accepted has room for this much.
 fn turn_back(stream: &UnixStream, full: Full) {
-    let refusal = Refusal::new("not now").because(full.to_string()).attempt("the same again, in a moment");
-    let replies = [Reply::Err(format!("{}\n", refusal.render("Error"))), Reply::Done { status: 1 }];
+    let replies = remote::turned_back(full);
     let bytes: Vec<u8> = replies.iter().filter_map(|reply| frame::encode(reply).ok()).flatten().collect();
     // Who does not hear it is cut off all the same.
     let _ = stream.try_write(&bytes);

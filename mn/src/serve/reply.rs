@@ -23,7 +23,6 @@ pub(crate) enum Way {
     /// The unix socket.
     Local(FrameWriter<OwnedWriteHalf>),
     /// A stream of an operator's link.
-    #[allow(dead_code, reason = "the remote side lands next")]
     Remote(FrameSender),
 }
 

@@ -123,7 +123,7 @@ async fn serve_agent(
                 sender.send_bytes(rest).await.unwrap();
                 sender.finish();
             }
-            Opening::Command(_) => panic!("an agent is no operator"),
+            Opening::Command(_) | Opening::Renew(_) => panic!("an agent is no operator"),
         }
     }
 }

@@ -75,6 +75,6 @@ async fn open(link: &Link, dialed: bool) -> Result<(FrameSender, FrameReceiver),
     let (sender, mut receiver) = link.accept().await?;
     match receiver.expect::<Opening>().await? {
         Opening::Control => Ok((sender, receiver)),
-        Opening::Fetch(_) | Opening::Command(_) => Err(Ended::Opening),
+        Opening::Fetch(_) | Opening::Command(_) | Opening::Renew(_) => Err(Ended::Opening),
     }
 }

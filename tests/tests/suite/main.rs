@@ -7,6 +7,7 @@ mod audit;
 mod cli;
 mod durability;
 mod harness;
+mod operators;
 mod policy;
 mod rehearsal;
 mod scenarios;

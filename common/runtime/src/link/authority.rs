@@ -294,6 +294,27 @@ mod tests {
     }
 
     #[test]
+    fn a_renewed_certificate_is_of_the_same_key_role_and_authority() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = Authority::create(&dir.path().join("a"), "a").unwrap();
+        let other = Authority::create(&dir.path().join("b"), "b").unwrap();
+        let [key, foreign] = [(); 2].map(|()| KeyPair::generate().unwrap());
+        let role = |name: &str| Role::Operator(name.parse().unwrap());
+        let chain = |authority: &Authority, name, key: &KeyPair, days| {
+            authority.certify(&role(name), &key.subject_public_key_info(), days).unwrap()
+        };
+        let slice_key = ours.slice_key();
+        let held = Identity::assemble(key.serialize_der(), chain(&ours, "kim", &key, 1), slice_key).unwrap();
+        let renewed = held.renewed(chain(&ours, "kim", &key, 9)).unwrap();
+        assert!(renewed.not_after() > held.not_after());
+        assert_eq!(renewed.public_key(), held.public_key());
+        assert!(held.renewed(chain(&ours, "root", &key, 9)).is_err());
+        assert!(held.renewed(chain(&ours, "kim", &foreign, 9)).is_err());
+        assert!(held.renewed(chain(&other, "kim", &key, 9)).is_err());
+        assert!(held.renewed(Vec::new()).is_err());
+    }
+
+    #[test]
     fn bytes_that_are_no_key_are_not_certified() {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::create(dir.path(), "a").unwrap();

@@ -134,7 +134,7 @@ impl LinkError {
     }
 
     /// Whether *we* refused the certificate of the other side.
-    pub(super) fn we_refused(&self) -> Option<&'static str> {
+    pub fn we_refused(&self) -> Option<&'static str> {
         match self {
             Self::Handshake { source: ConnectionError::TransportError(error), .. } => {
                 certificate_alert(u64::from(error.code))

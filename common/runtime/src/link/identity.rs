@@ -15,7 +15,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
-use super::certificate;
+use super::{certificate, tls};
 use crate::disk;
 
 /// What a member is, as its certificate says.
@@ -216,6 +216,30 @@ impl Identity {
     pub fn key_digest(&self) -> Option<Digest> {
         let [own, _] = &self.inner.stored.chain;
         certificate::read(own).ok().map(|facts| Digest::of(&facts.public_key))
+    }
+
+    /// Its public key (SubjectPublicKeyInfo, DER).
+    pub fn public_key(&self) -> Option<Vec<u8>> {
+        let [own, _] = &self.inner.stored.chain;
+        certificate::read(own).ok().map(|facts| facts.public_key)
+    }
+
+    /// The same with another certificate of the same authority, for the same key and role.
+    ///
+    /// # Errors
+    /// When it is not that.
+    pub fn renewed(&self, chain: Vec<Vec<u8>>) -> Result<Self, IdentityError> {
+        let StoredV1 { key, slice_key, .. } = self.inner.stored.clone();
+        let renewed = Self::assemble(key, chain, slice_key)?;
+        if renewed.authority_fingerprint() != self.authority_fingerprint() {
+            return Err(IdentityError::Odd("is of another authority"));
+        }
+        if renewed.role() != self.role() {
+            return Err(IdentityError::Odd("is for someone else"));
+        }
+        let [own, authority] = &renewed.inner.stored.chain;
+        tls::check_chain(own, authority).map_err(|_| IdentityError::Odd("does not hold"))?;
+        Ok(renewed)
     }
 
     pub(super) fn authority(&self) -> CertificateDer<'static> {

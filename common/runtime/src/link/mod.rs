@@ -3,7 +3,7 @@
 //! [`identity`] is who one is (a file with key, certificate and authority); [`authority`] issues
 //! certificates and is the management node's alone; [`endpoint`] listens and connects;
 //! [`connection`] is a link that stands; [`stream`] carries frames, here and on unix sockets;
-//! [`join`] turns a stranger with a token into a member.
+//! [`join`] turns a stranger with a token into a member; [`token`] is where that comes from.
 //!
 //! **Invariants**: a [`connection::Link`] exists only after the peer's certificate passed the
 //! ordinary chain check against the one pinned authority and its [`identity::Role`] was read. No
@@ -24,6 +24,7 @@ pub mod identity;
 pub mod join;
 pub mod stream;
 mod tls;
+pub mod token;
 
 pub use error::LinkError;
 

@@ -96,8 +96,10 @@ pub enum Operation {
     Snmove(Snmove),
     /// Runs scripts on nodes and brings files to them.
     Updatenode(Updatenode),
-    /// Makes a token with which a service node joins.
+    /// Makes a token with which a service node or an operator joins.
     TokenCreate(TokenCreate),
+    /// Shows operators, or lets one go.
+    Operator(Operator),
     /// Takes revisions back.
     Undo(Undo),
 }
@@ -105,13 +107,22 @@ pub enum Operation {
 /// The arguments of `mn token create`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCreate {
-    /// The service node.
+    /// The service node, or the operator.
     pub name: String,
     /// `--address`: where it finds the management node (`IP:PORT`, or an address alone); empty for
     /// the site's master.
     pub addresses: Vec<String>,
     /// `--define`: define the node and its `servicenode` row where they are missing.
     pub define: bool,
+    /// `--operator`: it is for an operator on another machine.
+    pub operator: bool,
+}
+
+/// The arguments of `mn operator`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// `rm NAME`: the one who is to go; none shows them all.
+    pub remove: Option<String>,
 }
 
 /// The arguments of `history --prune`.

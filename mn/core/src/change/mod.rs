@@ -28,8 +28,8 @@ mod verify;
 pub(crate) mod write;
 
 pub use self::command::{
-    Asked, Command, Define, Derivation, ListEdit, Mode, Nodech, Noderm, Nodeset, Nodestat, Operation, Range,
-    Rmdef, Sent, Snmove, TokenCreate, Updatenode,
+    Asked, Command, Define, Derivation, ListEdit, Mode, Nodech, Noderm, Nodeset, Nodestat, Operation,
+    Operator, Range, Rmdef, Sent, Snmove, TokenCreate, Updatenode,
 };
 pub use self::command::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
 pub use self::command::{Forget, Undo};

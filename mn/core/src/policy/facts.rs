@@ -138,7 +138,8 @@ impl<'a> Facts<'a> {
                 (None, Some(source)) => Self { objects: Objects::OwnedBy(source), ..Self::plain("snmove") },
                 (None, None) => Self::plain("snmove"),
             },
-            Operation::TokenCreate(_) => Self::plain("token"),
+            Operation::TokenCreate(args) => Self { governs: args.operator, ..Self::plain("token") },
+            Operation::Operator(args) => Self { governs: args.remove.is_some(), ..Self::plain("operator") },
             // What it takes back may be anything, the policy too.
             Operation::Undo(_) => Self { command: "undo", objects: Objects::Everything, governs: true },
             Operation::Updatenode(args) => Self::nodes("updatenode", &args.nodes),

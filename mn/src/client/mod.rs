@@ -1,6 +1,9 @@
-//! The asking side of the unix socket: one request, replies until the last.
+//! The asking side: one request, replies until the last; here by the unix socket, in [`remote`] over
+//! the network.
 //!
 //! Blocks: a command does one thing and ends. The frames are those of `common::wire::frame`.
+
+pub mod remote;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -97,12 +100,18 @@ impl Short {
     }
 }
 
-/// The request, and the rest of a command that is longer than a frame.
-fn frames(mut request: Request) -> Result<Vec<Vec<u8>>, ClientError> {
+/// The request with the start of its command, and the rest in parts that fit into a frame each.
+fn parts(mut request: Request) -> (Request, Vec<Vec<u8>>) {
     let rest = request.command.split_off(request.command.len().min(PART));
     let parts: Vec<Vec<u8>> = rest.chunks(PART).map(<[u8]>::to_vec).collect();
     // 2^32 parts of half a mebibyte are more than any machine holds.
     request.parts = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    (request, parts)
+}
+
+/// The request, and the rest of a command that is longer than a frame.
+fn frames(request: Request) -> Result<Vec<Vec<u8>>, ClientError> {
+    let (request, parts) = parts(request);
     let first = frame::encode(&request);
     let frames = std::iter::once(first).chain(parts.iter().map(frame::encode));
     frames.collect::<Result<_, _>>().map_err(ClientError::Garbled)
