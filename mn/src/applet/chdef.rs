@@ -57,7 +57,7 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
         template: None,
         stanza,
         verbose: matches.get_flag("verbose"),
-        derive: derivation::wanted(matches),
+        derive: derivation::wanted(matches, intake),
     }))
     .into())
 }

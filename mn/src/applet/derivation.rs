@@ -6,6 +6,8 @@ use std::path::Path;
 use clap::ArgMatches;
 use mn_core::change::Derivation;
 
+use super::intake::{Intake, REPLAYED};
+
 /// Where they are: the site's own, and those that xCAT ships.
 const FOLDERS: [&str; 2] = ["/install/custom", "/opt/xcat/share/xcat"];
 
@@ -13,8 +15,12 @@ const FOLDERS: [&str; 2] = ["/install/custom", "/opt/xcat/share/xcat"];
 const MOST: usize = 20_000;
 
 /// The information, when `-u` asks for it.
-pub(super) fn wanted(matches: &ArgMatches) -> Option<Derivation> {
+pub(super) fn wanted(matches: &ArgMatches, intake: &Intake) -> Option<Derivation> {
     matches.get_flag("derive").then(|| {
+        if intake.is_replay() {
+            let any = || REPLAYED.to_owned();
+            return Derivation { osvers: any(), osarch: any(), files: any() };
+        }
         let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
         let mut files = Vec::new();
         for folder in FOLDERS {
@@ -22,7 +28,8 @@ pub(super) fn wanted(matches: &ArgMatches) -> Option<Derivation> {
                 gather(&Path::new(folder).join(method), 2, &mut files);
             }
         }
-        Derivation { osvers: osvers(&release), osarch: osarch(std::env::consts::ARCH).to_owned(), files }
+        let osarch = osarch(std::env::consts::ARCH).to_owned();
+        Derivation { osvers: osvers(&release), osarch, files: files.join("\n") }
     })
 }
 

@@ -1,6 +1,8 @@
 //! `mn install-applets DIR`: puts the command names, their man pages and their completions into
 //! folders.
 
+mod registry;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -79,6 +81,9 @@ pub(super) fn install(
     }
     link(program, &folders.bin.join("mn"))?;
     describe(manage.clone(), "mn", program, folders)?;
+    for page in registry::pages() {
+        write_page(&page, folders)?;
+    }
     Ok(APPLETS.iter().map(|applet| applet.name).collect())
 }
 
@@ -119,6 +124,18 @@ fn describe(
     Ok(())
 }
 
+/// A page of another section goes beside the folder of section 1, where that is one.
+fn write_page(page: &registry::Page, folders: &Folders) -> Result<(), InstallError> {
+    let folder = match folders.man.file_name() {
+        Some(name) if name == "man1" => folders.man.with_file_name(format!("man{}", page.section)),
+        _ => folders.man.clone(),
+    };
+    let path = folder.join(format!("{}.{}", page.name, page.section));
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(&path, &page.text))
+        .map_err(|source| InstallError::Write { path, source })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +154,7 @@ mod tests {
         assert!(page.contains("Move nodes to another service node"), "{page}");
         assert!(folder.path().join("share/bash-completion/completions/chdef").exists());
         assert!(folders.fish.join("chdef.fish").exists() && folders.zsh.join("_chdef").exists());
+        assert!(folder.path().join("share/man/man5/xcatdb.5").exists());
     }
 
     #[test]

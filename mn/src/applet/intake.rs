@@ -53,6 +53,11 @@ impl Intake {
         Self { stdin: Box::new(stdin.as_bytes()), folder, is_replay: false, template: Range::default() }
     }
 
+    /// Whether words are read again (see `replay`), and nothing may be read beside them.
+    pub(super) const fn is_replay(&self) -> bool {
+        self.is_replay
+    }
+
     /// The whole of standard input.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
         template: text(matches, "template"),
         stanza,
         verbose: matches.get_flag("verbose"),
-        derive: derivation::wanted(matches),
+        derive: derivation::wanted(matches, intake),
     }))
     .into())
 }

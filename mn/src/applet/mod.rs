@@ -273,7 +273,9 @@ impl Applet {
                 let first = first.trim_start_matches("error: ");
                 print::err(&match self.name {
                     // The words of xCAT's definition commands; what is wrong follows.
-                    "lsdef" | "mkdef" | "chdef" | "rmdef" => format!("Error: Invalid option.. {first}"),
+                    "lsdef" | "mkdef" | "chdef" | "rmdef" => {
+                        format!("Error: Invalid option.. {}", first.trim_end())
+                    }
                     name => format!("{name}: {first}"),
                 });
                 if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedArg) {

@@ -73,7 +73,7 @@ fn is_same(again: &Value, sent: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mn_core::change::{Command, Define, Range};
+    use mn_core::change::{Command, Define, Derivation, Range};
     use mn_core::query::{Nodels, Query};
 
     fn words(line: &str) -> Vec<String> {
@@ -104,11 +104,17 @@ mod tests {
         }
         assert!(means(&words("nodels ^list"), &sent));
         let stanza = Asked::Change(Command::Chdef(Define {
-            types: vec!["node".to_owned()],
             stanza: Some("n1:\n ip=1\n".to_owned()),
             ..Define::default()
         }));
-        assert!(means(&words("chdef -t node -z"), &stanza));
+        assert!(means(&words("chdef -z"), &stanza));
+        let derived = Asked::Change(Command::Mkdef(Define {
+            types: vec!["osimage".to_owned()],
+            objects: Some(Range::new("i1")),
+            derive: Some(Derivation { files: "/a\n/b".to_owned(), ..Derivation::default() }),
+            ..Define::default()
+        }));
+        assert!(means(&words("mkdef i1 -u"), &derived));
     }
 
     #[test]

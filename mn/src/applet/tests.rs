@@ -161,7 +161,9 @@ fn updatenode_without_an_action_does_everything() {
 fn the_meaning_of_attributes_needs_no_daemon() {
     let text = parse("lsdef -h -t network -i mask", "").unwrap_err();
     assert!(
-        text.contains("mask:\t\t") && text.contains("(networks.mask)") && !text.contains("gateway"),
+        text.contains("mask:\t\t")
+            && text.contains("(networks.mask; an address)")
+            && !text.contains("gateway"),
         "{text}"
     );
     let text = parse("lsdef -h -i bmc", "").unwrap_err();

@@ -222,8 +222,8 @@ pub struct Derivation {
     pub osvers: String,
     /// Its architecture as `osarch` says it.
     pub osarch: String,
-    /// The files in which xCAT looks for package lists and templates, absolute.
-    pub files: Vec<String>,
+    /// The files in which xCAT looks for package lists and templates: absolute paths, one a line.
+    pub files: String,
 }
 
 /// What happens to an attribute that has a value already.

@@ -19,10 +19,11 @@ pub(super) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
         let found = targets_of(model, args, talk)?;
         let nodes = found.iter().filter(|(kind, _)| kind.name == "node");
         let going: BTreeSet<String> = nodes.map(|(_, name)| name.clone()).collect();
-        let mut parts = Vec::new();
+        let (mut parts, mut missing) = (Vec::new(), 0);
         for (kind, name) in found {
             if !object::exists(draft.model(), kind, &name) {
-                talk.error(&format!("Could not find an object named '{name}' of type '{}'.", kind.name));
+                talk.error(&targets::missing(model, kind, &name, missing));
+                missing += 1;
             } else if kind.name == "node" && !args.force && is_needed(model, &name, &going, talk) {
                 talk.record(|| json!({"type": kind.name, "name": name, "result": "refused"}));
             } else if !refused.contains(&name) {

@@ -179,7 +179,7 @@ fn command(name: &str, words: &[String], stdin: Option<String>) -> Command {
         derive: read.has("-u").then(|| Derivation {
             osvers: "alma9.4".to_owned(),
             osarch: "x86_64".to_owned(),
-            files: read.all("--file"),
+            files: read.all("--file").join("\n"),
         }),
         attributes: read.attributes,
     };
@@ -209,6 +209,7 @@ fn a_node_is_made_shown_changed_and_removed() {
     ");
     insta::assert_snapshot!(bench.run("rmdef n1,n2,n9"), @"
     ! Error: [mn]: Could not find an object named 'n9' of type 'node'.
+      try      n1, n2, n3
     2 object definitions have been removed.
     = 1
     ");
@@ -525,6 +526,7 @@ fn an_object_gets_another_name_everywhere() {
     ");
     insta::assert_snapshot!(bench.run("lsdef n1"), @"
     ! Error: [mn]: Could not find an object named 'n1' of type 'node'.
+      try      n2, n3
     No object definitions have been found
     = 1
     ");
@@ -597,6 +599,7 @@ fn a_dry_run_shows_the_difference_and_changes_nothing() {
         arch=aarch64
         groups=all
     ! Error: [mn]: Could not find an object named 'n2' of type 'node'.
+      try      n1
     = 1
     ");
 }

@@ -92,19 +92,29 @@ pub(crate) fn set(
         return Ok(());
     }
     let (name, nic) = split_nic(name).map_or((name, None), |(packed, nic)| (packed, Some(nic)));
-    let mut candidates = attribute::named(kind.name, name);
-    let Some(attribute) = candidates.find(|a| is_met(draft.model(), a, object)) else {
-        return if value.is_empty() { unset(draft, kind, object, name) } else { Err(refusal(kind, name)) };
-    };
-    if attribute.name == kind.key {
-        return if value == object { Ok(()) } else { Err(WriteError::Name { name: attribute.name }) };
-    }
-    match nic {
-        Some(nic) => {
-            let packed = object::column(draft.model(), attribute, object).unwrap_or_default();
-            set_column(draft, attribute, object, &repack(&packed, nic, value))
+    let mut is_set = false;
+    for attribute in attribute::named(kind.name, name) {
+        // Looked at again for each: `nodetype=pdu` is also the condition of `pdu.nodetype`.
+        let is_itself = attribute.condition.as_ref().filter(|condition| condition.attribute == name);
+        if !is_met(draft.model(), attribute, object) && !is_itself.is_some_and(|itself| itself.holds(value)) {
+            continue;
         }
-        None => set_column(draft, attribute, object, value),
+        is_set = true;
+        if attribute.name == kind.key {
+            return if value == object { Ok(()) } else { Err(WriteError::Name { name: attribute.name }) };
+        }
+        match nic {
+            Some(nic) => {
+                let packed = object::column(draft.model(), attribute, object).unwrap_or_default();
+                set_column(draft, attribute, object, &repack(&packed, nic, value))?;
+            }
+            None => set_column(draft, attribute, object, value)?,
+        }
+    }
+    match (is_set, value) {
+        (true, _) => Ok(()),
+        (false, "") => unset(draft, kind, object, name),
+        (false, _) => Err(refusal(kind, name)),
     }
 }
 

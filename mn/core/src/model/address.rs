@@ -6,6 +6,8 @@
 
 use std::net::Ipv4Addr;
 
+use crate::template;
+
 /// A name and its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -57,6 +59,8 @@ pub(super) fn all(node: &str, hosts: &Hosts<'_>, nics: &Nics<'_>) -> Vec<Address
         found.push(Address { name, ip, aliases: Vec::new(), nic: None });
     }
     for (nic, ips) in by_nic(nics.ips) {
+        // One interface may have a template of its own: `eth0!|\D+(\d+)|10.0.0.($1)|`.
+        let ips = template::value(ips, node);
         let of_nic = |text| by_nic(text).find(|(name, _)| *name == nic).map_or("", |(_, values)| values);
         let (prefixes, suffixes, aliases) =
             (of_nic(nics.prefixes), of_nic(nics.suffixes), of_nic(nics.aliases));
@@ -95,7 +99,7 @@ mod tests {
     fn every_table_adds_its_names() {
         let hosts = Hosts { ip: "10.0.0.1", names: "a, b", others: "-bmc:10.1.0.1,other:10.2.0.1,bad:x" };
         let nics = Nics {
-            ips: "eth1!10.3.0.1|10.3.1.1,ib0!10.4.0.1,eth2!10.5.0.1",
+            ips: "eth1!10.3.0.1|10.3.1.1,ib0!10.4.0.1,eth2!|\\D+(\\d+)|10.5.0.($1)|",
             suffixes: "eth1!-e1|-e1b,ib0!-ib",
             prefixes: "ib0!x-",
             aliases: "eth1!one two|three",

@@ -52,6 +52,8 @@ struct Listing<'a> {
     shape: Shape,
     status: u8,
     printed: usize,
+    /// How many names are of nothing.
+    missing: usize,
 }
 
 impl<'a> Listing<'a> {
@@ -92,7 +94,7 @@ impl<'a> Listing<'a> {
                 }
             }
         }
-        Some(Self { model, args, kinds, selections, shape, status: 0, printed: 0 })
+        Some(Self { model, args, kinds, selections, shape, status: 0, printed: 0, missing: 0 })
     }
 
     fn run(&mut self, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
@@ -116,9 +118,9 @@ impl<'a> Listing<'a> {
                 if self.args.objects.is_some() && !object::exists(self.model, kind, name) {
                     // With several types, a name need be of one of them only.
                     if !self.kinds.iter().any(|other| object::exists(self.model, other, name)) {
-                        let text =
-                            format!("Could not find an object named '{name}' of type '{}'.", kind.name);
+                        let text = targets::missing(self.model, kind, name, self.missing);
                         out(Line::Err(error(context, &text)));
+                        self.missing += 1;
                         self.status = 1;
                     }
                 } else if self.is_selected(kind, name) {

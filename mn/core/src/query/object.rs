@@ -10,6 +10,7 @@ use super::select::{self, Selection};
 use crate::model::Model;
 use crate::table::attribute::{self, Attribute, ObjectType, Selector};
 use crate::table::{Row, RowKey, TableId, schema};
+use crate::template;
 
 /// The one object of type `site`.
 pub(crate) const CLUSTERSITE: &str = "clustersite";
@@ -99,11 +100,11 @@ impl<'a> Reader<'a> {
             let key = attribute.row.first().map_or("", |(column, _)| column);
             let place = Some((attribute.table, key, attribute.column));
             if attribute.table == schema::NICS {
-                let packed = unpack(&value);
+                let packed = unpack(bare(&value));
                 if !packed.is_empty() {
                     shown.extend(packed.into_iter().map(|(nic, value)| Shown {
                         name: format!("{}.{nic}", attribute.name).into(),
-                        value: value.to_owned().into(),
+                        value: of_nic(self.kind, name, value).into(),
                         place,
                     }));
                     continue;
@@ -190,10 +191,8 @@ pub(crate) fn value(model: &Model, kind: &ObjectType, object: &str, name: &str) 
     if let Some((packed, nic)) = split_nic(name) {
         let packed = attribute::named(kind.name, packed).next()?;
         let value = column(model, packed, object)?;
-        return unpack(&value)
-            .into_iter()
-            .find(|(known, _)| *known == nic)
-            .map(|(_, value)| value.to_owned());
+        let mut interfaces = unpack(bare(&value)).into_iter();
+        return interfaces.find(|(known, _)| *known == nic).map(|(_, value)| of_nic(kind, object, value));
     }
     match (kind.name, name) {
         ("monitoring", _) if attribute::named(kind.name, name).next().is_none() => {
@@ -255,10 +254,12 @@ pub(crate) fn key_attribute(kind: &ObjectType) -> Option<&Attribute> {
 /// Whether the condition of an attribute holds for an object.
 pub(crate) fn is_met(model: &Model, attribute: &Attribute, object: &str) -> bool {
     let Some(condition) = &attribute.condition else { return true };
-    let held = attribute::named(attribute.object, condition.attribute)
-        // `nodetype` of a power distribution unit is conditioned on itself; the other column decides.
-        .filter(|other| other.condition.is_none())
-        .find_map(|other| column(model, other, object));
+    let others = || attribute::named(attribute.object, condition.attribute);
+    // `nodetype` of a power distribution unit is conditioned on itself; where there is another
+    // column for it, that one decides.
+    let has_free = others().any(|other| other.condition.is_none());
+    let mut deciding = others().filter(|other| other.condition.is_none() == has_free);
+    let held = deciding.find_map(|other| column(model, other, object));
     held.is_some_and(|held| condition.holds(&held))
 }
 
@@ -313,6 +314,18 @@ pub(crate) fn cell<'a>(model: &'a Model, table: TableId, key: &str, column: &str
 pub(crate) fn split_nic(name: &str) -> Option<(&str, &str)> {
     let (packed, nic) = name.split_once('.')?;
     (packed.starts_with("nic") && !nic.is_empty()).then_some((packed, nic))
+}
+
+/// A packed column that is a template as a whole, as groups have it, without its pattern:
+/// `|node(\d+)|eth0!10.0.0.($1)|` shows what each interface gets.
+fn bare(packed: &str) -> &str {
+    let Some(inner) = packed.strip_prefix('|').and_then(|text| text.strip_suffix('|')) else { return packed };
+    inner.split_once('|').map_or(inner, |(_, text)| text)
+}
+
+/// What one interface of a node gets, where that is a template of its own.
+fn of_nic(kind: &ObjectType, object: &str, value: &str) -> String {
+    if kind.name == "node" { template::value(value, object).into_owned() } else { value.to_owned() }
 }
 
 /// The interfaces of a packed column: `eth0!10.0.0.1|10.0.0.2,eth1!10.1.0.1`. Empty where it is

@@ -3,6 +3,8 @@
 //! Files are looked for in the order in which xCAT looks, the site's own (`custom`) before those
 //! that were shipped, but among the names that the operator's host sent along: a plan opens none.
 
+use std::collections::BTreeSet;
+
 use super::Verb;
 use crate::change::Derivation;
 use crate::model::Model;
@@ -54,7 +56,8 @@ pub(super) fn complete(
     put(attributes, "osdistroname", &format!("{osvers}-{arch}"));
     if !is_windows {
         let install = cell(model, schema::SITE, "installdir", "value").unwrap_or("/install").to_owned();
-        Image { derivation, verb, install, profile, method, osvers, arch }.fill(attributes);
+        let files = derivation.files.lines().collect();
+        Image { files, verb, install, profile, method, osvers, arch }.fill(attributes);
     }
     Ok(())
 }
@@ -85,7 +88,7 @@ fn fixed(attributes: &mut Pairs, name: &str, value: &str) -> Result<(), String> 
 
 /// A Linux image whose files are looked for.
 struct Image<'a> {
-    derivation: &'a Derivation,
+    files: BTreeSet<&'a str>,
     verb: Verb,
     install: String,
     profile: String,
@@ -140,8 +143,8 @@ impl Image<'_> {
         let ends = self.osvers.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
         ends.filter_map(|end| self.osvers.get(..end)).map(|name| format!("{root}/{name}")).find(|folder| {
             let is_in =
-                |file: &String| file.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
-            self.derivation.files.iter().any(is_in)
+                |file: &&str| file.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            self.files.iter().any(|file| is_in(&file))
         })
     }
 
@@ -157,7 +160,7 @@ impl Image<'_> {
         let mut names: Vec<String> =
             middles.iter().map(|middle| format!("{folder}/{profile}.{middle}.{extension}")).collect();
         names.push(format!("{folder}/{profile}.{extension}"));
-        names.into_iter().find(|name| self.derivation.files.contains(name))
+        names.into_iter().find(|name| self.files.contains(name.as_str()))
     }
 
     /// The folder of synclists, which xCAT names otherwise.

@@ -111,7 +111,9 @@ fn ensure_row(draft: &mut Draft, wanted: &Wanted) {
 /// Attributes on which others are conditioned come first (`mgt` before `bmc`).
 fn order(kind: &str, attributes: &mut [(String, String)]) {
     attributes.sort_by_key(|(name, _)| {
-        attribute::named(kind, name).next().is_some_and(|attribute| attribute.condition.is_some())
+        let condition =
+            attribute::named(kind, name).next().and_then(|attribute| attribute.condition.as_ref());
+        condition.map_or(0, |condition| if condition.attribute == name { 1 } else { 2 })
     });
 }
 

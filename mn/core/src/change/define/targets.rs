@@ -4,7 +4,7 @@ use common::id::{ImageName, NetworkName, NodeName};
 
 use crate::change::{Range, Talk};
 use crate::model::Model;
-use crate::query::object::CLUSTERSITE;
+use crate::query::object::{self, CLUSTERSITE};
 use crate::query::range;
 use crate::table::attribute::{self, ObjectType};
 use crate::table::nearest;
@@ -86,6 +86,24 @@ pub(crate) fn no_type(name: &str) -> String {
     let text = format!("\nType '{name}' is not a valid xCAT object type.");
     let close = nearest::names(name, attribute::object_types().map(|kind| kind.name));
     nearest::hinted(text, &close)
+}
+
+/// There is no such object. The names that look like it are said for the first few that are
+/// missing, since every name there is must be looked at.
+pub(crate) fn missing(model: &Model, kind: &ObjectType, name: &str, count: usize) -> String {
+    /// For how many.
+    const HINTED: usize = 3;
+    let text = format!("Could not find an object named '{name}' of type '{}'.", kind.name);
+    if count >= HINTED {
+        return text;
+    }
+    match kind.name {
+        "node" => nearest::hinted(text, &nearest::names(name, model.nodes().map(|node| node.as_str()))),
+        _ => {
+            let names = object::names(model, kind);
+            nearest::hinted(text, &nearest::names(name, names.iter().map(String::as_str)))
+        }
+    }
 }
 
 /// Whether no object of a type may have this name.

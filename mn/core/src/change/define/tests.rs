@@ -413,3 +413,51 @@ fn what_there_is_none_of_is_said() {
     ");
     insta::assert_snapshot!(bench.run("lsdef -t site -i nosuch"), @"Object name: clustersite");
 }
+
+#[test]
+fn an_attribute_is_every_column_that_it_may_be() {
+    let mut bench = Bench::new(NODES);
+    bench.run("mkdef p1 groups=pdu nodetype=pdu pdutype=irpdu");
+    insta::assert_snapshot!(bench.run("lsdef -t pdu p1"), @"");
+    insta::assert_snapshot!(bench.run("mkdef -t pdu p2 outlet=4 nodetype=pdu"), @"");
+    insta::assert_snapshot!(bench.run("lsdef -t pdu -l"), @"");
+    insta::assert_snapshot!(bench.run("mkdef -t pdu p3 outlet=4"), @"");
+    bench.run("mkdef b1 groups=all mgt=blade mpa=mm1 id=3");
+    insta::assert_snapshot!(bench.run("tabdump mp"), @r#"
+    #node,mpa,id,nodetype,comments,disable
+    "b1","mm1","3",,,
+    "#);
+    insta::assert_snapshot!(bench.run("chdef b1 switch=sw1 switchport=2 switchvlan=7"), @"1 object definitions have been created or modified.");
+    insta::assert_snapshot!(bench.run("chdef b1 switchport=3"), @"1 object definitions have been created or modified.");
+    insta::assert_snapshot!(bench.run("lsdef b1 -i switch,switchport,switchvlan,id"), @"
+    Object name: b1
+        id=3
+        switch=sw1
+        switchport=3
+        switchvlan=7
+    ");
+}
+
+#[test]
+fn an_interface_may_have_a_template() {
+    let mut bench = Bench::new(NODES);
+    bench.run("chdef -t group g1 nicips.eth1=|\\D+(\\d+)|10.1.0.($1)|");
+    insta::assert_snapshot!(bench.run("lsdef -t group g1 -i nicips"), @r#"
+    Object name: g1
+        nicips.eth1=|\D+(\d+)|10.1.0.($1)|
+    "#);
+    insta::assert_snapshot!(bench.run("lsdef n1 --nics"), @"
+    Object name: n1
+        nicips.eth1=10.1.0.1
+    ");
+    let mut bench =
+        Bench::new(&["nodelist node=n7 groups=g1", "nics node=g1 nicips=|n(\\d+)|ib0!10.2.0.($1)|"]);
+    insta::assert_snapshot!(bench.run("lsdef -t group g1 -i nicips"), @"
+    Object name: g1
+        nicips.ib0=10.2.0.($1)
+    ");
+    insta::assert_snapshot!(bench.run("lsdef n7 -i nicips.ib0"), @"
+    Object name: n7
+        nicips.ib0=10.2.0.7
+    ");
+}
