@@ -418,10 +418,23 @@ fn what_there_is_none_of_is_said() {
 fn an_attribute_is_every_column_that_it_may_be() {
     let mut bench = Bench::new(NODES);
     bench.run("mkdef p1 groups=pdu nodetype=pdu pdutype=irpdu");
-    insta::assert_snapshot!(bench.run("lsdef -t pdu p1"), @"");
-    insta::assert_snapshot!(bench.run("mkdef -t pdu p2 outlet=4 nodetype=pdu"), @"");
-    insta::assert_snapshot!(bench.run("lsdef -t pdu -l"), @"");
-    insta::assert_snapshot!(bench.run("mkdef -t pdu p3 outlet=4"), @"");
+    insta::assert_snapshot!(bench.run("lsdef -t pdu p1"), @"
+    Object name: p1
+        nodetype=pdu
+    ");
+    insta::assert_snapshot!(bench.run("mkdef -t pdu p2 outlet=4 nodetype=pdu"), @"1 object definitions have been created or modified.");
+    insta::assert_snapshot!(bench.run("lsdef -t pdu -l"), @"
+    Object name: p1
+        nodetype=pdu
+    Object name: p2
+        nodetype=pdu
+        outlet=4
+    ");
+    insta::assert_snapshot!(bench.run("mkdef -t pdu p3 outlet=4"), @"
+    ! Error: [mn]: Cannot set the attr='outlet' attribute unless nodetype value is pdu.
+    ! Error: [mn]: One or more errors occured when attempting to create or modify xCAT object definitions.
+    = 1
+    ");
     bench.run("mkdef b1 groups=all mgt=blade mpa=mm1 id=3");
     insta::assert_snapshot!(bench.run("tabdump mp"), @r#"
     #node,mpa,id,nodetype,comments,disable
