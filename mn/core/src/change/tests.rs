@@ -719,11 +719,11 @@ fn tabdump_quotes_and_selects() {
     insta::assert_snapshot!(bench.run("tabdump routes -d"), @"
     routename:	name of the route
 
-    net:		address of the network
+    net:		address of the network (an address)
 
-    mask:		its mask
+    mask:		its mask (an address)
 
-    gateway:	where to send; <xcatmaster> for the node's server
+    gateway:	where to send; <xcatmaster> for the node's server (a name or address)
 
     ifname:		interface to send from
 

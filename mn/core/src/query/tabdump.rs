@@ -1,6 +1,7 @@
 //! `tabdump`: a table as it is stored, but for the secrets of join tokens: dumps are pasted into
 //! tickets and kept as backups, and a lost token is made anew.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
@@ -9,14 +10,14 @@ use super::Tabdump;
 use crate::change::{Context, Line, error};
 use crate::csv;
 use crate::model::Model;
-use crate::table::{Row, TableId, nearest, schema};
+use crate::table::{Row, TableId, nearest, schema, value};
 
 /// Answers `tabdump`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
     let Some(name) = &args.table else {
         // A script that takes what is named here for xCAT's tables must find no others.
         let tables = schema::TABLES.iter().filter(|table| table.own == args.own);
-        list(tables.map(|table| (table.name, table.doc)), "table", args.describe, context, out);
+        list(tables.map(|table| (table.name, table.doc.into())), "table", args.describe, context, out);
         return 0;
     };
     let Ok(table) = TableId::named(name) else {
@@ -29,8 +30,12 @@ pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut
         return 1;
     };
     if args.describe {
-        let columns = table.table().columns.iter().map(|column| (column.name, column.doc));
-        list(columns, "column", true, context, out);
+        let columns = table.table().columns.iter();
+        let columns =
+            columns.map(|column| (column.name, value::of(table, column.name).described(column.doc).into()));
+        let settings = value::settings().filter(|_| table == schema::SITE);
+        let settings = settings.map(|known| (known.key, known.value.described(known.doc).into()));
+        list(columns.chain(settings), "column", true, context, out);
         return 0;
     }
     match args.select.iter().map(|text| Condition::parse(table, text)).collect::<Result<Vec<_>, _>>() {
@@ -47,7 +52,7 @@ pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut
 
 /// Names, with what they mean where that is asked for.
 fn list<'a>(
-    names: impl Iterator<Item = (&'a str, &'a str)>,
+    names: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
     kind: &str,
     describe: bool,
     context: &Context,

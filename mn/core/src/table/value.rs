@@ -92,6 +92,14 @@ impl Value {
     }
 }
 
+impl Value {
+    /// What a column means, with what people read of its values in brackets.
+    pub fn described(&self, doc: &str) -> String {
+        let explained = self.explained();
+        if explained.is_empty() { doc.to_owned() } else { format!("{doc} ({explained})") }
+    }
+}
+
 impl ValueKind {
     /// The type as people read it; empty for any text.
     pub fn explained(&self) -> String {

@@ -142,9 +142,8 @@ impl Image<'_> {
     fn distribution(&self, root: &str) -> Option<String> {
         let ends = self.osvers.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
         ends.filter_map(|end| self.osvers.get(..end)).map(|name| format!("{root}/{name}")).find(|folder| {
-            let is_in =
-                |file: &&str| file.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
-            self.files.iter().any(|file| is_in(&file))
+            let mut files = self.files.iter();
+            files.any(|file| file.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/')))
         })
     }
 
