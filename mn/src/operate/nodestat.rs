@@ -175,3 +175,38 @@ async fn keep(ground: &Ground, states: Vec<(NodeName, State)>) -> u8 {
         Err(error) => ground.fault(&error).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn open_and_closed_ports_both_say_that_a_node_is_there() {
+        let open = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = |listener: &tokio::net::TcpListener| listener.local_addr().unwrap().port();
+        let (up, down) = (port(&open), port(&closed));
+        drop(closed);
+        let target = |applications: &[(&str, u16)]| Target {
+            node: "n1".parse().unwrap(),
+            address: Some("127.0.0.1".parse().unwrap()),
+            applications: applications.iter().map(|(name, port)| ((*name).to_owned(), *port)).collect(),
+            has_agent: false,
+        };
+        let answers = ask(&target(&[("up", up), ("down", down)])).await.unwrap();
+        assert_eq!((answers.open.into_iter().collect::<Vec<_>>(), answers.alive), (vec![up], true));
+        let answers = ask(&target(&[("down", down)])).await.unwrap();
+        assert!(answers.alive && answers.open.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_node_that_nobody_knows_is_not_asked() {
+        let target = Target {
+            node: "no-such-host.invalid".parse().unwrap(),
+            address: None,
+            applications: vec![("sshd".to_owned(), 22)],
+            has_agent: false,
+        };
+        assert_eq!(ask(&target).await, None);
+    }
+}

@@ -7,6 +7,7 @@ mod audit;
 mod cli;
 mod durability;
 mod harness;
+mod nodes;
 mod operators;
 mod policy;
 mod rehearsal;
