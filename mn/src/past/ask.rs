@@ -28,9 +28,10 @@ pub(crate) async fn at(ground: &Ground, when: When, query: Query) -> u8 {
             return ground.refuse(&[refusal.attempt("history A..B, or diff A..B")]).await;
         }
         Query::Lsslice(_) => {
+            let name = ground.command();
             let refusal = Refusal::new("what service nodes held is not kept")
                 .because("the history knows definitions, not what was delivered")
-                .attempt("lsslice, for what they hold now; history, for what was changed");
+                .attempt(format!("{name} without --at; history, for what was changed"));
             return ground.refuse(&[refusal]).await;
         }
         _ => {}

@@ -31,6 +31,12 @@ impl Step {
     }
 }
 
+impl Step {
+    fn prune(before: usize) -> Self {
+        Self::new(format!("history --prune {before}"), [], None)
+    }
+}
+
 fn numbered(letter: char, count: usize) -> impl Iterator<Item = String> {
     (1..=count).map(move |number| format!("{letter}{number:04}"))
 }
@@ -53,11 +59,14 @@ fn life() -> [Vec<Step>; 2] {
     first.push(Step { input: stanzas, ..mkdef });
     let mkdef = format!("mkdef m[0001-{many}] groups=g usercomment=new");
     first.push(Step::new(mkdef, numbered('m', many), Some("new")));
+    // Forgetting the start of the history changes no node, wherever it is cut.
+    first.push(Step::prune(20));
     first.extend((25..40).map(Step::chdef));
     let chdef = format!("chdef m[0001-{many}] usercomment=changed");
     let mut second = vec![Step::chdef(40), Step::new(chdef, numbered('m', many), Some("changed"))];
     second.extend((41..60).map(Step::chdef));
     second.push(Step::new("rmdef z[0001-0500]".to_owned(), numbered('z', 500), None));
+    second.push(Step::prune(70));
     second.extend((60..70).map(Step::chdef));
     [first, second]
 }
