@@ -29,9 +29,7 @@ impl Step {
         let (node, comment) = (format!("n{:03}", number % 20 + 1), format!("v{number}"));
         Self::new(format!("chdef {node} usercomment={comment}"), [node], Some(&comment))
     }
-}
 
-impl Step {
     fn prune(before: usize) -> Self {
         Self::new(format!("history --prune {before}"), [], None)
     }
@@ -66,7 +64,7 @@ fn life() -> [Vec<Step>; 2] {
     let mut second = vec![Step::chdef(40), Step::new(chdef, numbered('m', many), Some("changed"))];
     second.extend((41..60).map(Step::chdef));
     second.push(Step::new("rmdef z[0001-0500]".to_owned(), numbered('z', 500), None));
-    second.push(Step::prune(70));
+    second.push(Step::prune(60));
     second.extend((60..70).map(Step::chdef));
     [first, second]
 }
