@@ -21,6 +21,7 @@ mod explain;
 mod export;
 mod gettab;
 mod history;
+mod import;
 mod install;
 mod intake;
 mod lsdef;
@@ -100,6 +101,7 @@ pub(crate) static APPLETS: &[Applet] = &[
     noderange::GENERATE,
     gettab::APPLET,
     history::APPLET,
+    import::APPLET,
     lsdef::APPLET,
     lsmn::APPLET,
     lsslice::APPLET,

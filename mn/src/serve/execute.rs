@@ -132,6 +132,7 @@ const fn mode(command: &Command) -> Mode {
     match command {
         Command::Mkdef(args) | Command::Chdef(args) => args.mode,
         Command::Apply(args) => args.mode,
+        Command::Import(args) => args.mode,
         Command::Rmdef(args) => args.mode,
         Command::Nodeadd(args) | Command::Nodech(args) | Command::Nodegrpch(args) => args.mode,
         Command::Noderm(args) => args.mode,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use self::make::{DhcpTask, Makedhcp, Makedns, Makehosts, Makenetworks};
 pub use self::nodes::{Nodech, Noderm, Nodestat};
 use super::rows::{RestoreDb, Tabch, Tabprune, Tabrestore};
-use crate::exchange::Apply;
+use crate::exchange::{Apply, Import};
 use crate::past::{Span, When};
 use crate::query::{Lsmn, Query};
 
@@ -73,6 +73,8 @@ pub enum Command {
     Tabprune(Tabprune),
     /// Restores a table.
     Tabrestore(Tabrestore),
+    /// Takes in what another system knew.
+    Import(Import),
 }
 
 /// A command of several steps.

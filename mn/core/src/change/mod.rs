@@ -47,6 +47,7 @@ use crate::model::Model;
 pub fn plan(model: &Model, command: &Command, context: &Context) -> Outcome {
     match command {
         Command::Apply(args) => crate::exchange::apply::plan(model, args, context),
+        Command::Import(args) => crate::exchange::import::plan(model, args, context),
         Command::Mkdef(args) => define::plan(model, define::Verb::Make, args, context),
         Command::Chdef(args) => define::plan(model, define::Verb::Change, args, context),
         Command::Rmdef(args) => delete::plan(model, args, context),

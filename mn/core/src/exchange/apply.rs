@@ -135,7 +135,7 @@ impl Applied<'_> {
                 .wanted
                 .iter()
                 .enumerate()
-                .filter(|(_, wanted)| class_of(&wanted.subject) == class)
+                .filter(|(_, wanted)| write::class_of(&wanted.subject) == class)
                 .collect();
             let only: Vec<&Wanted> = of_class.iter().map(|(_, wanted)| *wanted).collect();
             for (at, error) in write::put(draft, &only).err().unwrap_or_default() {
@@ -261,14 +261,6 @@ fn others(model: &Model, definition: &Definition) -> Vec<Option<String>> {
     let Subject::Object { kind, name } = &definition.subject else { return Vec::new() };
     let Some(kind) = attribute::object_type(kind) else { return Vec::new() };
     definition.others.iter().map(|said| object::value(model, kind, name, &said.name)).collect()
-}
-
-fn class_of(subject: &Subject) -> usize {
-    match subject {
-        Subject::Object { kind: "node", .. } => 2,
-        Subject::Object { kind: "group", .. } => 1,
-        _ => 0,
-    }
 }
 
 /// All that is to be there of a subject.

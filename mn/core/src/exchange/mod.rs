@@ -12,6 +12,8 @@ pub(crate) mod apply;
 pub(crate) mod definitions;
 pub(crate) mod export;
 pub(crate) mod format;
+pub(crate) mod import;
+pub(crate) mod incoming;
 pub(crate) mod request;
 pub mod scope;
 pub(crate) mod subject;
@@ -23,4 +25,5 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use self::request::{Apply, ApplyFormat, Export};
+pub use self::format::isc::includes;
+pub use self::request::{Apply, ApplyFormat, Clash, Export, Import, Source};

@@ -53,3 +53,58 @@ impl Apply {
         says(&self.text) || self.prune.iter().any(|range| says(&range.text))
     }
 }
+
+/// The arguments of `import`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// How to make the change; it is atomic always.
+    pub mode: Mode,
+    /// What the files are.
+    pub source: Source,
+    /// Name and content of each, the one that was named first.
+    pub files: Vec<(String, String)>,
+    /// What happens to values that are here already, and otherwise.
+    pub clash: Clash,
+    /// `--existing`: no new nodes.
+    pub existing: bool,
+    /// `--groups`: the groups of new nodes, where the files name none.
+    pub groups: String,
+    /// `--skip-refused`: leave out the objects that are refused, instead of taking nothing.
+    pub skip: bool,
+    /// `-V`: name what was taken too.
+    pub verbose: bool,
+}
+
+/// What wrote the files that are imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// Tables of xCAT, as `dumpxCATdb` writes them.
+    Xcat,
+    /// The configuration of ISC's DHCP server.
+    IscDhcpd,
+    /// A file of addresses and names.
+    Hosts,
+    /// A file of hardware addresses and names.
+    Ethers,
+    /// Warewulf's nodes and profiles.
+    Warewulf,
+}
+
+/// What happens to a value that differs from the one that is here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Clash {
+    /// Nothing is imported, and the differences are listed.
+    #[default]
+    Refuse,
+    /// `--overwrite`: the imported value counts.
+    Overwrite,
+    /// `--keep`: the value that is here counts.
+    Keep,
+}
+
+impl Import {
+    /// Whether it may change who may do what: only tables hold a policy.
+    pub(crate) fn may_govern(&self) -> bool {
+        self.source == Source::Xcat
+    }
+}

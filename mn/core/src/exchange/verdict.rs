@@ -4,7 +4,7 @@
 //! All or nothing: one refusal is enough for nothing, and then all of them are told.
 
 use common::report::Refusal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::subject::Subject;
 use crate::change::{Change, Context, Draft, Line, Mode, Outcome, differences, merged};
@@ -44,12 +44,21 @@ pub(crate) struct Verdict<'a> {
     lines: Vec<Line>,
     refusals: Vec<Refusal>,
     fates: Vec<(Subject, Fate)>,
+    /// What stands before the counts.
+    remarks: Vec<String>,
 }
 
 impl<'a> Verdict<'a> {
     /// Nothing said yet.
     pub(crate) fn new(command: &'static str, context: &'a Context) -> Self {
-        Self { command, context, lines: Vec::new(), refusals: Vec::new(), fates: Vec::new() }
+        Self {
+            command,
+            context,
+            lines: Vec::new(),
+            refusals: Vec::new(),
+            fates: Vec::new(),
+            remarks: Vec::new(),
+        }
     }
 
     /// Something that stands in the way.
@@ -60,6 +69,24 @@ impl<'a> Verdict<'a> {
     /// Something to look at.
     pub(crate) fn warn(&mut self, text: &Refusal) {
         self.lines.push(Line::Err(text.render(&format!("{}: warning", self.command))));
+    }
+
+    /// A line for a person, before the counts.
+    pub(crate) fn remark(&mut self, text: String) {
+        self.remarks.push(text);
+    }
+
+    /// A line or a record of what was found, said whatever becomes of the rest.
+    pub(crate) fn tell(&mut self, text: impl FnOnce() -> String, record: impl FnOnce() -> Value) {
+        self.lines.push(match self.context.view.json {
+            true => Line::Record(record()),
+            false => Line::Out(text()),
+        });
+    }
+
+    /// What stands in the way.
+    pub(crate) fn refusals(&self) -> &[Refusal] {
+        &self.refusals
     }
 
     /// What became of a subject.
@@ -74,7 +101,6 @@ impl<'a> Verdict<'a> {
 
     /// Nothing is changed, and the refusals say why.
     pub(crate) fn refused(mut self) -> Outcome {
-        self.lines.retain(|line| matches!(line, Line::Err(_)));
         let refusals = self.refusals.iter().map(|refusal| Line::Err(refusal.render(self.command)));
         self.lines.extend(refusals);
         self.lines.push(Line::Err(format!("{}: nothing is changed", self.command)));
@@ -99,6 +125,7 @@ impl<'a> Verdict<'a> {
             false => self.account(verbose),
         }
         if !self.context.view.json {
+            self.lines.extend(std::mem::take(&mut self.remarks).into_iter().map(Line::Out));
             let would = if mode.dry_run { "Dry run: " } else { "" };
             let end = if mode.dry_run { "; nothing is changed." } else { "." };
             self.lines.push(Line::Out(format!("{would}{}{end}", self.counts())));

@@ -94,6 +94,15 @@ fn taken(model: &Model, made: &[(usize, Made)]) -> Vec<Refused> {
     refused
 }
 
+/// When a subject is written: conditions of nodes look at their groups, so that those come first.
+pub(crate) fn class_of(subject: &Subject) -> usize {
+    match subject {
+        Subject::Object { kind: "node", .. } => 2,
+        Subject::Object { kind: "group", .. } => 1,
+        _ => 0,
+    }
+}
+
 /// Whether a name in a stanza means a cell of this type's, as things are or otherwise.
 pub(crate) fn is_known(kind: &ObjectType, name: &str) -> bool {
     match kind.name {

@@ -72,6 +72,9 @@ impl<'a> Facts<'a> {
             Command::Apply(args) => {
                 Self { command: "apply", objects: Objects::Everything, governs: args.may_govern() }
             }
+            Command::Import(args) => {
+                Self { command: "import", objects: Objects::Everything, governs: args.may_govern() }
+            }
             Command::Mkdef(args) => Self::define("mkdef", args),
             Command::Chdef(args) => Self::define("chdef", args),
             Command::Rmdef(args) => Self::remove(args),
