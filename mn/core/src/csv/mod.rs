@@ -17,7 +17,7 @@ mod read;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::read::read;
+pub use self::read::{read, read_known};
 use crate::table::{Row, Table, TableId};
 
 /// How many rows one table may have: forty times the largest cluster that the design aims at.

@@ -14,6 +14,35 @@ use crate::table::{Row, TableId};
 /// All that is wrong with it, up to [`ERRORS`]; one at least. Nothing of a file that is wrong
 /// anywhere is taken.
 pub fn read(table: TableId, bytes: &[u8]) -> Result<Sheet, Vec<CsvError>> {
+    read_as(bytes, |header| columns(table, header), |columns, records| Sheet { table, columns, records })
+}
+
+/// As [`read`], but columns that the table does not have are passed over, and given by name: a dump
+/// of another version of xCAT.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_known(table: TableId, bytes: &[u8]) -> Result<(Sheet, Vec<String>), Vec<CsvError>> {
+    let is_known = |name: &str| table.table().column(name).is_some();
+    let sheet = read_as(bytes, names, |columns, records| Sheet { table, columns, records });
+    let mut sheet = sheet?;
+    let (columns, unknown): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut sheet.columns).into_iter().partition(|name| is_known(name));
+    sheet.columns = columns;
+    if !unknown.is_empty() {
+        for record in &mut sheet.records {
+            record.row = record.row.cells().filter(|(name, _)| is_known(name)).collect();
+        }
+        sheet.records.retain(|record| !record.row.is_empty());
+    }
+    Ok((sheet, unknown))
+}
+
+fn read_as(
+    bytes: &[u8],
+    columns: impl Fn(&str) -> Result<Vec<String>, CsvError>,
+    sheet: impl Fn(Vec<String>, Vec<Record>) -> Sheet,
+) -> Result<Sheet, Vec<CsvError>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
         // The header is no line of data.
@@ -22,7 +51,7 @@ pub fn read(table: TableId, bytes: &[u8]) -> Result<Sheet, Vec<CsvError>> {
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let columns = columns(table, first).map_err(|error| vec![error])?;
+    let columns = columns(first).map_err(|error| vec![error])?;
     let mut reader = Reader { text: rest, at: 0, end: 0, next: 0, line: 0 };
     let (mut records, mut errors) = (Vec::new(), Vec::new());
     while reader.next < rest.len() && errors.len() < ERRORS {
@@ -37,24 +66,26 @@ pub fn read(table: TableId, bytes: &[u8]) -> Result<Sheet, Vec<CsvError>> {
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(Sheet { table, columns, records }) } else { Err(errors) }
+    if errors.is_empty() { Ok(sheet(columns, records)) } else { Err(errors) }
 }
 
-/// The columns that a header names.
+/// The columns that a header names, each of which the table has.
 fn columns(table: TableId, header: &str) -> Result<Vec<String>, CsvError> {
+    let names = names(header)?;
+    match names.iter().find(|name| table.table().column(name).is_none()) {
+        None => Ok(names),
+        Some(name) => {
+            Err(CsvError::NoColumn { column: name.chars().take(SHOWN).collect(), table: table.to_string() })
+        }
+    }
+}
+
+/// The names in a header.
+fn names(header: &str) -> Result<Vec<String>, CsvError> {
     let names = header.strip_prefix('#').ok_or(CsvError::NoHeader)?.replace('"', "");
     // Some spreadsheets write a comma for each column that they show.
     let names = trimmed(&names).trim_end_matches(',');
-    let names = names.split(',').filter(|_| !names.is_empty());
-    names
-        .map(|name| match table.table().column(name) {
-            Some(_) => Ok(name.to_owned()),
-            None => Err(CsvError::NoColumn {
-                column: name.chars().take(SHOWN).collect(),
-                table: table.to_string(),
-            }),
-        })
-        .collect()
+    Ok(names.split(',').filter(|_| !names.is_empty()).map(str::to_owned).collect())
 }
 
 /// Where the reading stands, in bytes of the text. Between records, `next` is where the next one

@@ -16,7 +16,7 @@ use super::format::perceus;
 use super::request::{Apply, ApplyFormat};
 use super::subject::{self, Subject};
 use super::text::{self, Mistake, Value};
-use super::verdict::{Fate, Verdict};
+use super::verdict::{Detail, Fate, Verdict};
 use super::view::{self, Attributes};
 use super::write::{self, Wanted};
 use crate::change::define::group;
@@ -30,7 +30,7 @@ pub(crate) fn plan(model: &Model, args: &Apply, context: &Context) -> Outcome {
     let mut verdict = Verdict::new("apply", context);
     let Some(draft) = draft(model, args, &mut verdict) else { return verdict.refused() };
     verdict.judge(model, &draft);
-    verdict.finish(args.mode, args.verbose, draft)
+    verdict.finish(args.mode, if args.verbose { Detail::All } else { Detail::Changes }, draft)
 }
 
 /// The model as the file wants it; none where something stands in the way, which is said.

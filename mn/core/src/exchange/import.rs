@@ -11,10 +11,10 @@ use common::report::Refusal;
 use serde_json::json;
 
 use super::format;
-use super::incoming::{Incoming, Reading};
+use super::incoming::{Incoming, Note, Reading};
 use super::request::{Clash, Import, Source};
 use super::subject::{self, Subject};
-use super::verdict::{Fate, Verdict};
+use super::verdict::{Detail, Fate, Verdict};
 use super::view::{self, Attributes};
 use super::write::{self, Wanted};
 use crate::change::{Context, Draft, Outcome};
@@ -27,6 +27,9 @@ const ROUNDS: usize = 8;
 /// Plans `import`.
 pub(crate) fn plan(model: &Model, args: &Import, context: &Context) -> Outcome {
     let reading = read(model, args);
+    if !reading.faults.is_empty() && !args.skip {
+        return damaged(&reading.faults, context);
+    }
     let mut left_out: BTreeMap<String, Refusal> = BTreeMap::new();
     for _ in 0..ROUNDS {
         let mut verdict = Verdict::new("import", context);
@@ -46,13 +49,32 @@ pub(crate) fn plan(model: &Model, args: &Import, context: &Context) -> Outcome {
             continue;
         }
         taking.tell(&reading, &left_out, model, &draft, &mut verdict);
-        let status = u8::from(!left_out.is_empty());
-        let mut outcome = verdict.finish(args.mode, args.verbose, draft);
+        let status = u8::from(!left_out.is_empty() || !reading.faults.is_empty());
+        let mut outcome = verdict.finish(args.mode, detail(args), draft);
         outcome.status = outcome.status.max(status);
         return outcome;
     }
     let text = "what is left without the objects that are refused is refused too";
     Outcome::refused("import", &[Refusal::new(text)])
+}
+
+/// A dump of tables is told by counts: its rows are the operator's own.
+const fn detail(args: &Import) -> Detail {
+    match (args.verbose, args.source) {
+        (true, _) => Detail::All,
+        (false, Source::Xcat) => Detail::Counts,
+        (false, _) => Detail::Changes,
+    }
+}
+
+/// Nothing is imported of a file that is damaged, and of the others neither.
+fn damaged(faults: &[Note], context: &Context) -> Outcome {
+    let mut verdict = Verdict::new("import", context);
+    for fault in faults {
+        verdict.refuse(Refusal::new(format!("{}: {}", fault.what, fault.why)).about(&fault.place));
+    }
+    verdict.refuse(Refusal::new("a file is damaged").attempt("mend it, or leave it out with --skip-refused"));
+    verdict.refused()
 }
 
 /// What the files say, cut down to what was asked for.
@@ -62,7 +84,7 @@ fn read(model: &Model, args: &Import) -> Reading {
         Source::Ethers => format::ethers::read(model, &args.files),
         Source::IscDhcpd => format::isc::read(model, &args.files),
         Source::Warewulf => format::warewulf::read(model, &args.files),
-        Source::Xcat => Reading::default(),
+        Source::Xcat => format::xcat::read(&args.files),
     };
     let incoming = std::mem::take(&mut reading.incoming);
     for one in incoming {
@@ -175,19 +197,22 @@ impl<'a> Taking<'a> {
         draft: &Draft,
         verdict: &mut Verdict<'_>,
     ) {
-        for note in &reading.notes {
+        let damaged = reading.faults.iter().map(|note| ("damaged", note));
+        let left = reading.notes.iter().map(|note| ("not taken", note));
+        for (result, note) in damaged.chain(left).chain(reading.remarks.iter().map(|note| ("look", note))) {
             let place = note.place.to_string();
             verdict.tell(
-                || format!("not taken: {place}: {}: {}", note.what, note.why),
-                || json!({"place": place, "what": note.what, "result": "not taken", "reason": note.why}),
+                || format!("{result}: {place}: {}: {}", note.what, note.why),
+                || json!({"place": place, "what": note.what, "result": result, "reason": note.why}),
             );
         }
         for one in &reading.incoming {
             if let Some(refusal) = left_out.get(&subject_name(&one.subject)) {
                 let (place, subject) = (one.place.to_string(), one.subject.to_string());
+                let why = Refusal { subject: String::new(), ..refusal.clone() }.to_string();
                 verdict.tell(
-                    || format!("not taken: {place}: {subject}: {refusal}"),
-                    || json!({"place": place, "what": subject, "result": "refused", "reason": refusal.to_string()}),
+                    || format!("not taken: {place}: {subject}: {why}"),
+                    || json!({"place": place, "what": subject, "result": "refused", "reason": why}),
                 );
             }
         }
@@ -226,7 +251,11 @@ impl<'a> Taking<'a> {
             reading.incoming.iter().map(|one| &one.place).chain(reading.notes.iter().map(|note| &note.place));
         out.for_each(|place| files.entry(&place.file).or_default().1 += 1);
         for (file, (taken, all)) in files {
-            verdict.remark(format!("{file}: {taken} entries taken, {} not", all - taken));
+            let left = match all - taken {
+                0 => String::new(),
+                left => format!(", {left} left out as told"),
+            };
+            verdict.remark(format!("{file}: {taken} taken{left}"));
         }
     }
 }

@@ -58,12 +58,26 @@ pub(crate) struct Reading {
     pub incoming: Vec<Incoming>,
     /// What cannot.
     pub notes: Vec<Note>,
+    /// What is taken, and should be looked at.
+    pub remarks: Vec<Note>,
+    /// Files that are damaged: nothing of them is taken.
+    pub faults: Vec<Note>,
 }
 
 impl Reading {
-    /// Adds what is said of an object; one that is named the same gains attributes.
+    /// Adds what is said of a subject.
     pub(crate) fn add(&mut self, place: Place, subject: Subject, attributes: Vec<(String, String)>) {
         self.incoming.push(Incoming { place, subject, attributes });
+    }
+
+    /// Says something of what is taken.
+    pub(crate) fn remark(&mut self, place: Place, what: impl Into<String>, why: impl Into<String>) {
+        self.remarks.push(Note { place, what: what.into(), why: why.into() });
+    }
+
+    /// Says what is damaged.
+    pub(crate) fn fault(&mut self, place: Place, what: impl Into<String>, why: impl Into<String>) {
+        self.faults.push(Note { place, what: what.into(), why: why.into() });
     }
 
     /// Leaves something out.

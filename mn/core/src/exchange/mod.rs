@@ -23,6 +23,8 @@ mod view;
 mod write;
 
 #[cfg(test)]
+mod import_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::format::isc::includes;

@@ -36,6 +36,17 @@ impl Fate {
     }
 }
 
+/// How much is said of each subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Nothing.
+    Counts,
+    /// What becomes of it, unless nothing does.
+    Changes,
+    /// What becomes of it.
+    All,
+}
+
 /// The answer in the making.
 #[derive(Debug)]
 pub(crate) struct Verdict<'a> {
@@ -115,14 +126,15 @@ impl<'a> Verdict<'a> {
     }
 
     /// The end: the change, or what it would be.
-    pub(crate) fn finish(mut self, mode: Mode, verbose: bool, draft: Draft) -> Outcome {
+    pub(crate) fn finish(mut self, mode: Mode, detail: Detail, draft: Draft) -> Outcome {
         if self.is_refused() {
             return self.refused();
         }
         let change = draft.finish();
         match mode.dry_run {
+            _ if detail == Detail::Counts => {}
             true => self.preview(&change),
-            false => self.account(verbose),
+            false => self.account(detail),
         }
         if !self.context.view.json {
             self.lines.extend(std::mem::take(&mut self.remarks).into_iter().map(Line::Out));
@@ -135,8 +147,8 @@ impl<'a> Verdict<'a> {
     }
 
     /// One line or record for each subject.
-    fn account(&mut self, verbose: bool) {
-        let is_said = |fate: Fate| verbose || self.context.view.json || fate != Fate::Unchanged;
+    fn account(&mut self, detail: Detail) {
+        let is_said = |fate: Fate| detail == Detail::All || self.context.view.json || fate != Fate::Unchanged;
         let said = self.fates.iter().filter(|(_, fate)| is_said(*fate));
         self.lines.extend(said.map(|(subject, fate)| match self.context.view.json {
             true => {

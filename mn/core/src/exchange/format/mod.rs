@@ -8,3 +8,4 @@ pub(crate) mod hosts;
 pub(crate) mod isc;
 pub(crate) mod perceus;
 pub(crate) mod warewulf;
+pub(crate) mod xcat;

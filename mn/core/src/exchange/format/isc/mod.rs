@@ -100,7 +100,7 @@ subnet6 fd00::/64 { }
     #[test]
     fn deep_nesting_and_includes_of_each_other_end() {
         let deep = "group {".repeat(100_000);
-        assert!(!read(&fixture::model(""), &[("f".to_owned(), deep)]).notes.is_empty());
+        assert!(!read(&fixture::model(""), &[("f".to_owned(), deep)]).faults.is_empty());
         let text = "include \"f\"; include \"g\"; include \"g\";".to_owned();
         let files = [("f".to_owned(), text.clone()), ("g".to_owned(), text)];
         assert!(read(&fixture::model(""), &files).incoming.is_empty());

@@ -102,7 +102,7 @@ impl<'a> Taker<'a> {
         let (statements, wrong) = parse::parse(text);
         for (line, why) in wrong {
             let place = self.place(line);
-            self.reading.note(place, "the file", why);
+            self.reading.fault(place, "the file", why);
         }
         self.block(&statements, scope.clone(), level);
         self.open.pop();

@@ -33,7 +33,7 @@ pub(crate) fn read(model: &Model, files: &[(String, String)]) -> Reading {
                     .take(&tree)
             }
             Err((line, why)) => {
-                reading.note(Place::new(file, line), "the file", format!("it is no YAML: {why}"))
+                reading.fault(Place::new(file, line), "the file", format!("it is no YAML: {why}"))
             }
         }
     }
