@@ -9,10 +9,17 @@ use super::{crates, files, files_ending, none, read, root};
 const LONGEST: usize = 500;
 
 /// Each reader of bytes or text from outside, and the fuzz target that feeds it.
-const PARSERS: [(&str, &str); 16] = [
+const PARSERS: [(&str, &str); 23] = [
     ("common/src/slice/entry.rs", "slice_entry"),
     ("common/src/wire/frame.rs", "wire_frames"),
     ("common/src/wire/join.rs", "token"),
+    ("mn/core/src/exchange/format/ethers.rs", "import"),
+    ("mn/core/src/exchange/format/hosts.rs", "import"),
+    ("mn/core/src/exchange/format/isc/parse.rs", "import"),
+    ("mn/core/src/exchange/format/perceus.rs", "apply"),
+    ("mn/core/src/exchange/format/warewulf/yaml.rs", "import"),
+    ("mn/core/src/exchange/format/xcat.rs", "import"),
+    ("mn/core/src/exchange/text.rs", "apply"),
     ("mn/core/src/noderange/parse.rs", "noderange"),
     ("sn/proto/src/dhcp/machine.rs", "dhcp_machine"),
     ("sn/proto/src/dhcp/wire.rs", "dhcp_wire"),

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use common::id::Revision;
@@ -103,96 +104,112 @@ fn a_damaged_file_is_not_half_imported() {
     "#);
 }
 
-/// A dump of a cluster as large as many are: racks with a service node each, groups with templates,
-/// images, ports of switches, a policy, and the odd rows that years leave behind.
-pub(super) fn dump(nodes: usize) -> Vec<(String, String)> {
-    let mut tables: std::collections::BTreeMap<&str, String> = std::collections::BTreeMap::new();
-    let mut put = |table: &'static str, row: String| {
-        let text = tables.entry(table).or_insert_with(|| {
-            let columns = TableId::named(table).unwrap().table().columns.iter().map(|column| column.name);
-            format!("#{}\n", columns.collect::<Vec<_>>().join(","))
-        });
+/// Tables as `dumpxCATdb` writes them, in the making.
+#[derive(Default)]
+struct Dump(BTreeMap<&'static str, String>);
+
+impl Dump {
+    /// Adds a row: `COLUMN=VALUE` with tabs between.
+    fn put(&mut self, table: &'static str, row: &str) {
         let columns = &TableId::named(table).unwrap().table().columns;
-        let set: std::collections::BTreeMap<&str, &str> =
-            row.split('\t').map(|cell| cell.split_once('=').unwrap()).collect();
-        assert!(set.keys().all(|name| columns.iter().any(|column| column.name == *name)), "{table} {row}");
-        let cells = columns.iter().map(|column| {
-            set.get(column.name)
-                .map_or_else(String::new, |value| format!("\"{}\"", value.replace('"', "\"\"")))
-        });
+        let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+        let text = self.0.entry(table).or_insert_with(|| format!("#{}\n", names.join(",")));
+        let set: BTreeMap<&str, &str> = row.split('\t').map(|cell| cell.split_once('=').unwrap()).collect();
+        assert!(set.keys().all(|name| names.contains(name)), "{table} {row}");
+        let quoted = |value: &&str| format!("\"{}\"", value.replace('"', "\"\""));
+        let cells = names.iter().map(|name| set.get(name).map(quoted).unwrap_or_default());
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join(","));
-    };
-    for (key, value) in [
-        ("domain", "hpc.example"),
-        ("master", "10.0.0.1"),
-        ("dhcpinterfaces", "eth1"),
-        ("nameservers", "10.0.0.1"),
-    ] {
-        put("site", format!("key={key}\tvalue={value}"));
     }
-    put("networks", "netname=mgt\tnet=10.0.0.0\tmask=255.0.0.0\tgateway=<xcatmaster>\tdynamicrange=10.255.0.1-10.255.9.254".into());
-    put("osimage", "imagename=rhels9-x86_64-netboot-compute\tprofile=compute\timagetype=linux\tprovmethod=netboot\tosvers=rhels9\tosarch=x86_64".into());
-    put(
-        "linuximage",
-        "imagename=rhels9-x86_64-netboot-compute\trootimgdir=/install/netboot/rhels9/x86_64/compute".into(),
-    );
-    put("policy", "priority=1\tname=root\trule=allow".into());
-    put("policy", "priority=6.1\tname=joe\tcommands=nodels\tnoderange=compute\trule=allow\tdisable=1".into());
-    put("nodegroup", "groupname=gpu\tgrouptype=dynamic\tmembers=dynamic\twherevals=usercomment=~gpu".into());
-    put("passwd", "key=system\tusername=root\tpassword=$6$x\"y".into());
-    put("postscripts", "node=xcatdefaults\tpostscripts=syslog,remoteshell".into());
-    put("postscripts", "node=service\tpostscripts=servicenode".into());
-    put("servicenode", "node=service\tdhcpserver=1\ttftpserver=1\tnameserver=1\tnfsserver=1".into());
-    put("nodehm", "node=compute\tmgt=ipmi\tcons=ipmi".into());
-    put(
-        "ipmi",
-        "node=compute\tbmc=|n(\\d+)|10.200.(($1-1)/250).(($1-1)%250+1)|\tusername=ADMIN\tpassword=PASSW0RD"
-            .into(),
-    );
-    put(
-        "nodetype",
-        "node=compute\tos=rhels9\tarch=x86_64\tprovmethod=rhels9-x86_64-netboot-compute\tnodetype=osi".into(),
-    );
-    put("noderes", "node=gone17\tnetboot=xnba".into());
-    put("mac", "node=n1\tmac=00:00:00:00:00:01\tdisable=yes".into());
-    put("auditlog", "recid=1\tuserid=root".into());
-    for rack in 0..nodes.div_ceil(100) {
-        put("nodelist", format!("node=sn{rack}\tgroups=service,all\tstatus=booted"));
-        put("hosts", format!("node=sn{rack}\tip=10.100.{}.{}", rack / 250, rack % 250 + 1));
-        put(
-            "noderes",
-            format!(
-                "node=rack{rack}\tnetboot=xnba\tservicenode=sn{rack},sn{}\txcatmaster=sn{rack}",
-                (rack + 1) % nodes.div_ceil(100)
-            ),
+
+    /// What there is once, rows of groups with templates among it.
+    fn site(&mut self) {
+        for row in [
+            "key=domain\tvalue=hpc.example",
+            "key=master\tvalue=10.0.0.1",
+            "key=dhcpinterfaces\tvalue=eth1",
+            "key=nameservers\tvalue=10.0.0.1",
+        ] {
+            self.put("site", row);
+        }
+        self.put("networks", "netname=mgt\tnet=10.0.0.0\tmask=255.0.0.0\tgateway=<xcatmaster>\tdynamicrange=10.255.0.1-10.255.9.254");
+        self.put("osimage", "imagename=rhels9-x86_64-netboot-compute\tprofile=compute\timagetype=linux\tprovmethod=netboot\tosvers=rhels9\tosarch=x86_64");
+        self.put(
+            "linuximage",
+            "imagename=rhels9-x86_64-netboot-compute\trootimgdir=/install/netboot/rhels9/x86_64/compute",
+        );
+        self.put("policy", "priority=1\tname=root\trule=allow");
+        self.put(
+            "nodegroup",
+            "groupname=gpu\tgrouptype=dynamic\tmembers=dynamic\twherevals=usercomment=~gpu",
+        );
+        self.put("passwd", "key=system\tusername=root\tpassword=$6$x\"y");
+        self.put("postscripts", "node=xcatdefaults\tpostscripts=syslog,remoteshell");
+        self.put("postscripts", "node=service\tpostscripts=servicenode");
+        self.put("servicenode", "node=service\tdhcpserver=1\ttftpserver=1\tnameserver=1\tnfsserver=1");
+        self.put("nodehm", "node=compute\tmgt=ipmi\tcons=ipmi");
+        self.put("ipmi", "node=compute\tbmc=|n(\\d+)|10.200.(($1-1)/250).(($1-1)%250+1)|\tusername=ADMIN\tpassword=PASSW0RD");
+        self.put(
+            "nodetype",
+            "node=compute\tos=rhels9\tarch=x86_64\tprovmethod=rhels9-x86_64-netboot-compute\tnodetype=osi",
         );
     }
-    for n in 1..=nodes {
+
+    /// What years leave behind: disabled rows, rows of nodes that are gone, logs.
+    fn oddities(&mut self) {
+        self.put(
+            "policy",
+            "priority=6.1\tname=joe\tcommands=nodels\tnoderange=compute\trule=allow\tdisable=1",
+        );
+        self.put("noderes", "node=gone17\tnetboot=xnba");
+        self.put("mac", "node=n1\tmac=00:00:00:00:00:01\tdisable=yes");
+        self.put("auditlog", "recid=1\tuserid=root");
+    }
+
+    /// A rack of a hundred nodes: its service node, and its group.
+    fn rack(&mut self, rack: usize, of: usize) {
+        self.put("nodelist", &format!("node=sn{rack}\tgroups=service,all\tstatus=booted"));
+        self.put("hosts", &format!("node=sn{rack}\tip=10.100.{}.{}", rack / 250, rack % 250 + 1));
+        let pool = format!("servicenode=sn{rack},sn{}", (rack + 1) % of);
+        self.put("noderes", &format!("node=rack{rack}\tnetboot=xnba\t{pool}\txcatmaster=sn{rack}"));
+    }
+
+    fn node(&mut self, n: usize) {
         let rack = (n - 1) / 100;
-        put("nodelist", format!("node=n{n}\tgroups=compute,rack{rack},all\tstatus=booted\tstatustime=x"));
-        put("hosts", format!("node=n{n}\tip=10.{}.{}.{}", 1 + n / 60_000, n / 250 % 250, n % 250 + 1));
+        self.put(
+            "nodelist",
+            &format!("node=n{n}\tgroups=compute,rack{rack},all\tstatus=booted\tstatustime=x"),
+        );
+        self.put("hosts", &format!("node=n{n}\tip=10.{}.{}.{}", 1 + n / 60_000, n / 250 % 250, n % 250 + 1));
         if n > 1 {
-            put(
+            self.put(
                 "mac",
-                format!("node=n{n}\tmac=52:54:00:{:02x}:{:02x}:{:02x}", n >> 16, n >> 8 & 255, n & 255),
+                &format!("node=n{n}\tmac=52:54:00:{:02x}:{:02x}:{:02x}", n >> 16, n >> 8 & 255, n & 255),
             );
         }
-        put("switch", format!("node=n{n}\tswitch=sw{rack}\tport={}\tinterface=eth0", n % 100));
-        put("switch", format!("node=n{n}\tswitch=isw{rack}\tport={}\tinterface=ib0", n % 100));
-        put("chain", format!("node=n{n}\tcurrstate=netboot rhels9-x86_64-compute\tcurrchain=boot"));
-        put(
-            "bootparams",
-            format!("node=n{n}\tkernel=xcat/kernel\tinitrd=xcat/initrd\tkcmdline=imgurl=http://10.0.0.1"),
-        );
-        put("nodepos", format!("node=n{n}\track=r{rack}\tu={}", n % 40));
+        self.put("switch", &format!("node=n{n}\tswitch=sw{rack}\tport={}\tinterface=eth0", n % 100));
+        self.put("switch", &format!("node=n{n}\tswitch=isw{rack}\tport={}\tinterface=ib0", n % 100));
+        self.put("chain", &format!("node=n{n}\tcurrstate=netboot rhels9-x86_64-compute\tcurrchain=boot"));
+        let boot = "kernel=xcat/kernel\tinitrd=xcat/initrd\tkcmdline=imgurl=http://10.0.0.1";
+        self.put("bootparams", &format!("node=n{n}\t{boot}"));
+        self.put("nodepos", &format!("node=n{n}\track=r{rack}\tu={}", n % 40));
     }
-    let mut files: Vec<(String, String)> =
-        tables.into_iter().map(|(table, text)| (format!("{table}.csv"), text)).collect();
-    files.push(("oldtable.csv".into(), "#a,b\n1,2\n".into()));
-    if let Some((_, text)) = files.iter_mut().find(|(name, _)| name == "nodepos.csv") {
-        *text = text.replacen("#node,", "#node,shelf9,", 1).replace("\n\"n", "\n\"x\",\"n");
-        *text = text.replacen("#node,shelf9,", "#shelf9,node,", 1);
+}
+
+/// A dump of a cluster as large as many are: racks with a service node each, groups with templates,
+/// images, ports of switches, a policy, and odd rows. One table has a column of another version, and
+/// one is of another version altogether.
+fn dump(nodes: usize) -> Vec<(String, String)> {
+    let mut dump = Dump::default();
+    dump.site();
+    dump.oddities();
+    let racks = nodes.div_ceil(100);
+    (0..racks).for_each(|rack| dump.rack(rack, racks));
+    (1..=nodes).for_each(|n| dump.node(n));
+    if let Some(text) = dump.0.get_mut("nodepos") {
+        *text = text.replace("\n\"n", "\n\"x\",\"n").replacen("#node,", "#shelf9,node,", 1);
     }
+    let mut files: Vec<_> = dump.0.into_iter().map(|(table, text)| (format!("{table}.csv"), text)).collect();
+    files.push(("oldtable.csv".to_owned(), "#a,b\n1,2\n".to_owned()));
     files
 }
 

@@ -12,7 +12,7 @@ pub(super) struct Statement {
     /// Its words, quotes and commas gone.
     pub words: Vec<String>,
     /// Its block.
-    pub block: Vec<Statement>,
+    pub block: Vec<Self>,
 }
 
 impl Statement {

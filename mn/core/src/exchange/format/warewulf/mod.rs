@@ -163,8 +163,9 @@ impl Taker<'_> {
         for (device, settings) in &devices {
             let get = |key: &str| settings.get(key).copied().unwrap_or_default();
             let nic = Some(get("device")).filter(|nic| !nic.is_empty()).unwrap_or(device);
-            let (ip, cidr) =
-                get("ipaddr").split_once('/').map_or((get("ipaddr"), None), |(ip, bits)| (ip, Some(bits)));
+            let (ip, cidr) = get("ipaddr")
+                .split_once('/')
+                .map_or_else(|| (get("ipaddr"), None), |(ip, bits)| (ip, Some(bits)));
             let ip = if ip.is_empty() { get("ipcidr").split('/').next().unwrap_or_default() } else { ip };
             let is_primary = primary == Some(*device);
             if is_primary {
