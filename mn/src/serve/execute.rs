@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::id::Revision;
 use common::report::Refusal;
 use common::slice::Role;
+use mn_core::audit::Entry;
 use mn_core::change::{self, Asked, Command, Line, Mode, Outcome};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
@@ -14,6 +15,7 @@ use mn_core::query::{self, Lsslice, Query, SliceState, What};
 use mn_core::table::schema::AUDITLOG;
 use tokio::sync::mpsc;
 
+use super::prune;
 use crate::audit;
 use crate::operate::{self, Ground};
 use crate::past;
@@ -73,18 +75,22 @@ pub(crate) async fn stream(
 
 /// The model, with the audit log in it where the question is about that.
 async fn read_logs(ground: &Ground, query: &Query) -> Result<Arc<Model>, Refusal> {
-    let model = ground.model();
-    if !query.is_about_audit() {
-        return Ok(model);
-    }
+    if query.is_about_audit() { with_audit(ground, |entry| !entry.skipped).await } else { Ok(ground.model()) }
+}
+
+/// The model with the entries of the audit log in it that are wanted.
+pub(super) async fn with_audit(
+    ground: &Ground,
+    is_wanted: impl Fn(&Entry) -> bool,
+) -> Result<Arc<Model>, Refusal> {
     let entries = ground
         .site
         .audit
         .newest(usize::MAX)
         .await
         .map_err(|error| Refusal::new("the audit log cannot be read").because(error.to_string()))?;
-    let shown = entries.iter().filter(|entry| !entry.skipped);
-    Ok(Arc::new(model.with_log(AUDITLOG, shown.map(|entry| entry.row(&audit::time)))))
+    let shown = entries.iter().filter(|entry| is_wanted(entry));
+    Ok(Arc::new(ground.model().with_log(AUDITLOG, shown.map(|entry| entry.row(&audit::time)))))
 }
 
 async fn change(ground: &Ground, command: Command) -> u8 {
@@ -92,6 +98,9 @@ async fn change(ground: &Ground, command: Command) -> u8 {
     if matches!(command, Command::Nodeset(_)) {
         // What it arms must be what is in the tree now.
         ground.site.content.rescan().await;
+    }
+    if prune::is_for_audit(&command) {
+        return prune::prune(ground, command).await;
     }
     let context = ground.context.clone();
     perform(ground, mode, move |model| change::plan(model, &command, &context)).await

@@ -9,6 +9,7 @@ mod asker;
 mod desk;
 mod execute;
 mod places;
+mod prune;
 pub(crate) mod remote;
 mod reply;
 

@@ -60,6 +60,24 @@ fn reads_changes_and_refusals_are_recorded_without_secrets() {
 }
 
 #[test]
+fn the_oldest_are_pruned_and_numbers_go_on() {
+    sandbox::test("audit::the_oldest_are_pruned_and_numbers_go_on", || {
+        let cluster = management_node()?;
+        (0..5).try_for_each(|_| cluster.ok("tabdump site").map(drop))?;
+        assert_eq!(cluster.ok("tabprune auditlog -n 3")?, "tabprune of auditlog complete.\n");
+        let ids = || -> Result<Vec<String>> {
+            let dump = cluster.ok("tabdump auditlog")?;
+            Ok(dump.lines().skip(1).filter_map(|line| Some(line.split('"').nth(1)?.to_owned())).collect())
+        };
+        assert_eq!(ids()?, ["4", "5", "6"]);
+        assert_eq!(cluster.ok("gettab recid=5 auditlog.command")?, "tabdump\n");
+        cluster.ok("tabprune auditlog -a")?;
+        assert_eq!(ids()?, ["9"]);
+        Ok(())
+    });
+}
+
+#[test]
 fn the_site_says_what_is_not_shown() {
     sandbox::test("audit::the_site_says_what_is_not_shown", || {
         let cluster = management_node()?;

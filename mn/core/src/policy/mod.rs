@@ -24,7 +24,8 @@
 //! * A row whose `parameters` are no regular expression, or are to be matched with words that are not
 //!   proven, allows nothing, and denies.
 //! * Root and the owner of the daemon's folder, on its own machine, may do what no row denies *them by
-//!   name*; and `chtab` always, as in xCAT, so that a wrong row can be taken back.
+//!   name*; and `chtab` (with `tabch`, which is the same here) always, as in xCAT, so that a wrong row
+//!   can be taken back.
 
 mod facts;
 mod row;
@@ -37,6 +38,9 @@ pub use self::facts::{Definitions, Facts, Objects};
 use self::row::Row;
 use crate::change::Asked;
 use crate::model::Model;
+
+/// What the two commands are called that change single rows: one here, of two names in xCAT.
+const TABCH: &str = "tabch";
 
 /// Who gives a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,7 +91,7 @@ pub fn judge(
     let Some(name) = &caller.name else {
         return Err(Denial { row: None, why: "nobody vouches for who you are".to_owned() });
     };
-    if caller.trusted && facts.command == "chtab" {
+    if caller.trusted && facts.command == TABCH {
         return Ok(None);
     }
     let mut case =

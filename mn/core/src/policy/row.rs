@@ -67,7 +67,8 @@ impl Row<'_> {
 
     /// Whether it is about a command.
     pub(super) fn runs(&self, command: &str) -> bool {
-        self.commands.is_none_or(|list| list.split(',').any(|meant| meant.trim() == command))
+        let is_meant = |meant: &str| meant == command || meant == "chtab" && command == super::TABCH;
+        self.commands.is_none_or(|list| list.split(',').any(|meant| is_meant(meant.trim())))
     }
 }
 

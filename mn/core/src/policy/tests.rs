@@ -171,6 +171,11 @@ fn a_row_without_a_name_is_for_nobody_without_a_name() {
 fn root_is_denied_by_name_alone_and_never_kept_from_the_table() {
     let by_name = Table::root("policy 0.5 name=root commands=nodels rule=deny");
     by_name.each(&[("nodels n1", false), ("lsdef n1", true)]);
+    let tabch = Asked::Change(Command::Tabch(crate::change::Tabch::default()));
+    let all = Table::root("policy 0.5 name=root rule=deny");
+    assert!(all.judge(&tabch, None).is_ok() && !all.may("nodels n1"));
+    let named = Table::bob("policy 6 name=bob commands=chtab rule=allow");
+    assert!(named.judge(&tabch, None).is_ok() && Table::bob("").judge(&tabch, None).is_err());
     let everybody = Table::root("policy 0.5 rule=deny\npolicy 0.6 name=* rule=deny");
     everybody.each(&[("nodels n1", true), ("chdef -t policy 0.5 rule=allow", true)]);
     assert!(!Table::bob("policy 0.5 rule=deny\npolicy 6 name=bob rule=allow").may("nodels n1"));

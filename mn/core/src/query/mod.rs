@@ -68,6 +68,8 @@ impl Query {
     pub fn is_about_audit(&self) -> bool {
         let name = AUDITLOG.name();
         match self {
+            Self::DumpDb(args) => args.all,
+            Self::Gettab(args) => args.columns.iter().any(|(table, _)| table == name),
             Self::Lsdef(args) => args.types.iter().any(|kind| kind == name),
             Self::Tabdump(args) => args.table.as_deref() == Some(name) && !args.describe,
             _ => false,
