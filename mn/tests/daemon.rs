@@ -319,6 +319,37 @@ fn a_removed_service_node_is_cut_off_at_once() {
 }
 
 #[test]
+fn a_conversation_that_does_not_begin_ends_the_link() {
+    let (_folder, dir) = made();
+    let daemon = Daemon::start(&dir);
+    let token = daemon.token("sn1");
+    let runtime = runtime();
+    let identity = runtime.block_on(runtime::link::join::join(&token)).unwrap();
+    let first = |words: fn() -> Vec<FromSn>| {
+        runtime.block_on(async {
+            let dialer = Dialer::new(&identity).unwrap();
+            let link = dialer.connect(daemon.address, &Role::ManagementNode).await.unwrap();
+            let (mut sender, _receiver) = link.open().await.unwrap();
+            if words().is_empty() {
+                // No opening: as from a program that is much newer.
+                sender.send(&u64::MAX).await.unwrap();
+            } else {
+                sender.send(&Opening::Control).await.unwrap();
+            }
+            for word in words() {
+                sender.send(&word).await.unwrap();
+            }
+            let ended = tokio::time::timeout(LONG, link.closed()).await.expect("the link ends");
+            common::report::chain(&ended)
+        })
+    };
+    let why = first(Vec::new);
+    assert!(why.contains("no opening"), "{why}");
+    let why = first(|| vec![FromSn::Addresses(Vec::new())]);
+    assert!(why.contains("could not go on"), "{why}");
+}
+
+#[test]
 fn an_unknown_name_and_a_wrong_secret_get_the_same_words() {
     let (_folder, dir) = made();
     let daemon = Daemon::start(&dir);

@@ -43,7 +43,14 @@ pub(crate) fn put_file(slice: &mut Slice, dir: &std::path::Path, path: &str, byt
     let content = content::path(dir, &hash);
     std::fs::create_dir_all(content.parent().unwrap()).unwrap();
     std::fs::write(content, bytes).unwrap();
-    slice.put(Entry::File(File { path: path.parse().unwrap(), hash, size: bytes.len() as u64 })).unwrap();
+    slice
+        .put(Entry::File(File {
+            path: path.parse().unwrap(),
+            hash,
+            size: bytes.len() as u64,
+            executable: false,
+        }))
+        .unwrap();
 }
 
 /// Puts an export of the directory `path` into the slice.

@@ -204,6 +204,9 @@ pub struct File {
     pub hash: Digest,
     /// Its length, in bytes.
     pub size: u64,
+    /// Whether it may be run where it is mounted: somebody may on the management node. Who may read
+    /// it is no part of it, since every node may.
+    pub executable: bool,
 }
 
 /// A directory of the served tree, exported by NFS.

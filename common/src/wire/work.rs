@@ -51,6 +51,13 @@ pub struct Receipt {
     pub outcome: StepOutcome,
 }
 
+impl Receipt {
+    /// Whether the step is a script of the node's list, which need not have run just now.
+    pub fn is_script(&self) -> bool {
+        self.step.starts_with("script ")
+    }
+}
+
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepOutcome {

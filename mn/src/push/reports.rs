@@ -121,17 +121,25 @@ pub(crate) fn local_time(at: u64) -> String {
 }
 
 fn settled(draft: &mut Draft, report: &Report, owner: &SnName, receipts: &[Receipt]) {
-    let failed = receipts.iter().filter_map(|receipt| match &receipt.outcome {
-        StepOutcome::Failed { reason, .. } => Some(format!("{}: {}", receipt.step, reason.trim())),
-        _ => None,
-    });
-    let note: String = failed.collect::<Vec<_>>().join("; ");
-    let note: String = note.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_NOTE).collect();
+    // A script may have failed long ago and has nothing to do with whom the node follows.
+    let (scripts, steps): (Vec<&Receipt>, Vec<&Receipt>) =
+        receipts.iter().partition(|receipt| receipt.is_script());
     let key = RowKey::one(report.node.as_str());
     draft.set(AGENT, &key, "owner", owner.as_str());
     draft.set(AGENT, &key, "epoch", &report.epoch.to_string());
     draft.set(AGENT, &key, "settled", &report.at.to_string());
-    draft.set(AGENT, &key, "note", &note);
+    draft.set(AGENT, &key, "note", &failures(&steps));
+    draft.set(AGENT, &key, "scripts", &failures(&scripts));
+}
+
+/// What failed, on one line.
+fn failures(receipts: &[&Receipt]) -> String {
+    let failed = receipts.iter().filter_map(|receipt| match &receipt.outcome {
+        StepOutcome::Failed { reason, .. } => Some(format!("{}: {}", receipt.step, reason.trim())),
+        _ => None,
+    });
+    let text = failed.collect::<Vec<_>>().join("; ");
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_NOTE).collect()
 }
 
 fn connected(draft: &mut Draft, sn: &SnName, node: &NodeName, up: bool) {
@@ -231,6 +239,27 @@ mod tests {
         assert_eq!(cell(&draft, NODELIST, "status"), "booted");
         say(&mut draft, "sn2", Reported::Connected(true));
         assert_eq!(cell(&draft, AGENT, "connected"), "");
+    }
+
+    #[test]
+    fn a_script_that_failed_is_kept_apart_from_the_steps() {
+        let mut draft = draft();
+        let receipt = |step: &str, reason: Option<&str>| Receipt {
+            step: step.to_owned(),
+            outcome: match reason {
+                Some(reason) => StepOutcome::Failed { reason: reason.to_owned(), status: Some(1) },
+                None => StepOutcome::Kept,
+            },
+        };
+        let say = |draft: &mut Draft, receipts: Vec<Receipt>| {
+            say(draft, "sn1", Reported::Settled { owner: "sn1".parse().unwrap(), receipts });
+        };
+        say(&mut draft, vec![receipt("gateway", None), receipt("script post", Some("no\n"))]);
+        assert_eq!(cell(&draft, AGENT, "note"), "");
+        assert_eq!(cell(&draft, AGENT, "scripts"), "script post: no");
+        say(&mut draft, vec![receipt("gateway", Some("no route")), receipt("script post", None)]);
+        assert_eq!(cell(&draft, AGENT, "note"), "gateway: no route");
+        assert_eq!(cell(&draft, AGENT, "scripts"), "");
     }
 
     #[test]

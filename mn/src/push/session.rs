@@ -93,13 +93,23 @@ pub(super) async fn serve(doors: Doors, sn: SnName, link: Link) {
 async fn stream(doors: Doors, sn: SnName, link: Link, mut sender: FrameSender, mut receiver: FrameReceiver) {
     let opening = match timeout(OPENING_LIMIT, receiver.expect::<Opening>()).await {
         Ok(Ok(opening)) => opening,
-        Ok(Err(error)) => return debug!(%sn, %error, "stream without an opening"),
-        Err(_) => return debug!(%sn, "stream without an opening in time"),
+        // Which stream it was to be is not known: if it was the conversation, the other side waits for
+        // our welcome, and would go on waiting.
+        Ok(Err(error)) => {
+            debug!(%sn, %error, "stream without an opening");
+            return link.close("a stream began with something that is no opening");
+        }
+        Err(_) => {
+            debug!(%sn, "stream without an opening in time");
+            return link.close("a stream began with nothing");
+        }
     };
     match opening {
         Opening::Control => {
             if let Err(error) = converse(&doors, &sn, &link, sender, receiver).await {
                 debug!(%sn, %error, "conversation ended");
+                // Without a conversation a link is of no use, and the other side must know that it ended.
+                link.close("the conversation could not go on");
             }
         }
         Opening::Fetch(fetch) => {

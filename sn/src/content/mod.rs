@@ -166,7 +166,14 @@ mod tests {
         for (name, text) in [("a", "one"), ("b", "one"), ("c", "three")] {
             let hash = Digest::of(text.as_bytes());
             let size = text.len() as u64;
-            slice.put(Entry::File(common::slice::File { path: name.parse().unwrap(), hash, size })).unwrap();
+            slice
+                .put(Entry::File(common::slice::File {
+                    path: name.parse().unwrap(),
+                    hash,
+                    size,
+                    executable: false,
+                }))
+                .unwrap();
         }
         assert_eq!(content.missing(&slice), Missing { files: 2, bytes: 8 });
         let file = path(dir.path(), &Digest::of(b"one"));

@@ -3,7 +3,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use common::id::Digest;
-use common::slice::{Key, Slice};
+use common::slice::{Entry, Key, Slice};
 use sn_proto::export::Plan;
 use sn_proto::export::render::KernelExport;
 
@@ -46,6 +46,32 @@ async fn the_tree_shows_the_exported_files_and_ganesha_is_told() {
     assert!(text(dir, "nfs/exports.conf").unwrap().contains("Pseudo = \"/install\";"));
     let main = text(dir, "nfs/ganesha.conf").unwrap();
     assert!(main.contains(&format!("%include \"{}/nfs/exports.conf\"", dir.display())));
+}
+
+#[tokio::test]
+async fn scripts_may_be_run_and_data_may_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let mut slice = exported(dir);
+    let run = |slice: &mut Slice, path: &str, executable: bool| {
+        let path: common::slice::FilePath = path.parse().unwrap();
+        let Some(Entry::File(file)) = slice.entry(&Key::File(path)).cloned() else { panic!() };
+        slice.put(Entry::File(common::slice::File { executable, ..file })).unwrap();
+    };
+    let mode = |path: &str| fs::metadata(dir.join(path)).unwrap().mode() & 0o777;
+    testing::put_file(&mut slice, dir, "install/post.sh", b"#!/bin/sh");
+    run(&mut slice, "install/post.sh", true);
+    apply_to(dir, &slice).await;
+    assert_eq!((mode("tree/install/post.sh"), mode("tree/install/a/kernel")), (0o555, 0o444));
+    assert_eq!(mode("tree/state/config"), 0o644);
+
+    // A change of the mode alone leaves what clients wrote.
+    fs::write(dir.join("tree/state/config"), "mine").unwrap();
+    run(&mut slice, "state/config", true);
+    run(&mut slice, "install/post.sh", false);
+    apply_to(dir, &slice).await;
+    assert_eq!((mode("tree/install/post.sh"), mode("tree/state/config")), (0o444, 0o755));
+    assert_eq!(text(dir, "tree/state/config").as_deref(), Some("mine"));
 }
 
 #[tokio::test]

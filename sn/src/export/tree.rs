@@ -11,22 +11,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use common::id::Digest;
 use common::slice::FilePath;
+use nix::fcntl::OFlag;
 use runtime::disk;
 use sn_proto::export::plan::Placed;
 use sn_proto::export::{Placing, Plan};
 
 use crate::content;
 
-/// Of read-only files. The slice carries no modes: a script must be runnable where it is mounted,
-/// and a kernel that may be executed harms nobody.
-const READ_ONLY: u32 = 0o555;
+/// Of read-only files. Everybody may read: nodes fetch the same files by HTTP.
+const READ_ONLY: u32 = 0o444;
 /// Of files that clients may write.
 const WRITABLE: u32 = 0o644;
+/// What files that may be run have beside that.
+const RUN: u32 = 0o111;
 /// Of folders.
 const FOLDER: u32 = 0o755;
 
@@ -58,7 +60,14 @@ pub(super) struct Tree {
     dir: PathBuf,
     root: PathBuf,
     list: PathBuf,
-    placed: BTreeMap<FilePath, (Digest, Placing)>,
+    placed: BTreeMap<FilePath, Made>,
+}
+
+/// How a file was placed: its content, how it got there, whether it may be run.
+type Made = (Digest, Placing, bool);
+
+const fn made(placed: &Placed) -> Made {
+    (placed.hash, placed.placing, placed.executable)
 }
 
 impl Tree {
@@ -84,7 +93,7 @@ impl Tree {
         for (path, placed) in &plan.files {
             match self.place_one(path, placed) {
                 Ok(true) => {
-                    self.placed.insert(path.clone(), (placed.hash, placed.placing));
+                    self.placed.insert(path.clone(), made(placed));
                 }
                 Ok(false) => missing += 1,
                 Err(error) => {
@@ -124,12 +133,19 @@ impl Tree {
     /// Whether the file is in place now; `false` when its content is not here.
     fn place_one(&self, path: &FilePath, placed: &Placed) -> Result<bool, TreeError> {
         let file = self.root.join(path.as_str());
-        if self.placed.get(path) == Some(&(placed.hash, placed.placing)) {
+        let before =
+            self.placed.get(path).filter(|(hash, how, _)| (*hash, *how) == (placed.hash, placed.placing));
+        if let Some((_, _, could_run)) = before {
             let found = fs::symlink_metadata(&file).ok().filter(fs::Metadata::is_file);
             // A copy that was placed once is the clients', whatever they have made of it.
             let is_whole =
                 |found: fs::Metadata| placed.placing == Placing::Copy || found.len() == placed.size;
             if found.is_some_and(is_whole) {
+                if *could_run != placed.executable {
+                    // What clients have written into a copy stays.
+                    open_to(&file, mode_of(placed))
+                        .map_err(|source| fail("change the mode of", &file, source))?;
+                }
                 return Ok(true);
             }
         }
@@ -144,16 +160,16 @@ impl Tree {
         if let Some((folder, _)) = path.as_str().rsplit_once('/') {
             self.folder(folder)?;
         }
-        self.put(&source, &file, placed.placing)?;
+        self.put(&source, &file, placed)?;
         Ok(true)
     }
 
     /// Puts the content under a temporary name, then under its own.
-    fn put(&self, source: &Path, file: &Path, placing: Placing) -> Result<(), TreeError> {
+    fn put(&self, source: &Path, file: &Path, placed: &Placed) -> Result<(), TreeError> {
         let temporary = self.root.join(".new");
         let put = || {
             remove_if_there(&temporary)?;
-            let linked = match placing {
+            let linked = match placed.placing {
                 Placing::Link => fs::hard_link(source, &temporary),
                 Placing::Copy => Err(io::ErrorKind::Unsupported.into()),
             };
@@ -163,8 +179,7 @@ impl Tree {
                 // Before the list says that it is whole.
                 fs::File::open(&temporary)?.sync_all()?;
             }
-            let mode = if placing == Placing::Link { READ_ONLY } else { WRITABLE };
-            fs::set_permissions(&temporary, Permissions::from_mode(mode))?;
+            fs::set_permissions(&temporary, Permissions::from_mode(mode_of(placed)))?;
             fs::rename(&temporary, file)?;
             // Renaming one name of a file over another one of it leaves both (rename(2)).
             remove_if_there(&temporary)
@@ -218,28 +233,47 @@ impl Tree {
     }
 }
 
+const fn mode_of(placed: &Placed) -> u32 {
+    let mode = match placed.placing {
+        Placing::Link => READ_ONLY,
+        Placing::Copy => WRITABLE,
+    };
+    if placed.executable { mode | RUN } else { mode }
+}
+
+/// Changes the mode of a file of the tree. A link that a client has put there is not followed.
+fn open_to(file: &Path, mode: u32) -> io::Result<()> {
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(file)?;
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
 fn fail(what: &'static str, path: &Path, source: io::Error) -> TreeError {
     TreeError::Io { what, path: path.to_owned(), source }
 }
 
-/// A line of the list: the hash, `=` for a link or `+` for a copy, the path.
-fn placed_line(line: &str) -> Option<(FilePath, (Digest, Placing))> {
+/// A line of the list: the hash; `=` for a link or `+` for a copy, and `x` where it may be run; the
+/// path.
+fn placed_line(line: &str) -> Option<(FilePath, Made)> {
     let (hash, rest) = line.split_once(' ')?;
     let (mark, path) = rest.split_once(' ')?;
-    let placing = match mark {
-        "=" => Placing::Link,
-        "+" => Placing::Copy,
+    let (placing, executable) = match mark {
+        "=" => (Placing::Link, false),
+        "=x" => (Placing::Link, true),
+        "+" => (Placing::Copy, false),
+        "+x" => (Placing::Copy, true),
         _ => return None,
     };
-    Some((path.parse().ok()?, (hash.parse().ok()?, placing)))
+    Some((path.parse().ok()?, (hash.parse().ok()?, placing, executable)))
 }
 
-fn line_of((path, (hash, placing)): (&FilePath, &(Digest, Placing))) -> String {
+fn line_of((path, (hash, placing, executable)): (&FilePath, &Made)) -> String {
     let mark = match placing {
         Placing::Link => '=',
         Placing::Copy => '+',
     };
-    format!("{hash} {mark} {path}\n")
+    let run = if *executable { "x" } else { "" };
+    format!("{hash} {mark}{run} {path}\n")
 }
 
 fn is_gone(error: &io::Error) -> bool {

@@ -17,6 +17,7 @@
 
 mod drops;
 mod files;
+mod grace;
 mod receive;
 pub mod spool;
 mod write;

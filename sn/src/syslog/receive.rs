@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,10 +12,12 @@ use sn_proto::syslog::{Framer, View, cut, frame};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::grace::{Early, GRACE, Waiting};
 use super::{Arrived, FAREWELL, HANDFUL, Lines, client};
 use crate::places::Places;
 use crate::service::Host;
@@ -29,6 +32,10 @@ const MOST: usize = 4096;
 const PER_CLIENT: usize = 16;
 /// How long a sender may say nothing before its connection is ended by a stop.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The most connections that wait until their sender is a node.
+const EARLY: usize = 64;
+/// How often it is looked whether early lines have waited long enough.
+const LOOK: Duration = Duration::from_secs(1);
 /// Lines that came from no node of the slice, since the start.
 static UNKNOWN: AtomicU64 = AtomicU64::new(0);
 
@@ -52,22 +59,31 @@ pub(super) fn bind(address: Ipv4Addr, port: u16) -> io::Result<(UdpSocket, TcpLi
 }
 
 /// Reads datagrams until `stop`, then what still waits in the socket.
-pub(super) async fn datagrams(udp: UdpSocket, host: Host<View>, lines: Lines, stop: CancellationToken) {
-    let mut buffer = vec![0; MAX_DATAGRAM];
+pub(super) async fn datagrams(udp: UdpSocket, mut host: Host<View>, lines: Lines, stop: CancellationToken) {
+    let (mut buffer, mut early) = (vec![0; MAX_DATAGRAM], Waiting::default());
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             ready = udp.readable() => if let Err(error) = ready {
                 debug!(%error, "syslog could not wait for datagrams");
             },
+            // No more views come when the daemon is ending, and then `stop` does.
+            Ok(()) = host.view.changed(), if !early.is_empty() => {}
+            _ = look.tick(), if !early.is_empty() => {}
         }
-        if !pass_on(&lines, waiting(&udp, &host, &mut buffer)).await {
+        // Those that waited go first: they came first.
+        let handful = of_nodes_by_now(&mut early, &host.view());
+        if !pass_on(&lines, handful).await
+            || !pass_on(&lines, waiting(&udp, &host, &mut buffer, &mut early)).await
+        {
             return;
         }
     }
     // What came before the stop is kept; each round takes a handful, so that a flood ends it too.
     for _ in 0..MAX_DATAGRAM / HANDFUL {
-        let handful = waiting(&udp, &host, &mut buffer);
+        let handful = waiting(&udp, &host, &mut buffer, &mut early);
         if handful.is_empty() || !pass_on(&lines, handful).await {
             return;
         }
@@ -75,7 +91,7 @@ pub(super) async fn datagrams(udp: UdpSocket, host: Host<View>, lines: Lines, st
 }
 
 /// The lines that wait in the socket, at most a handful.
-fn waiting(udp: &UdpSocket, host: &Host<View>, buffer: &mut [u8]) -> Vec<Arrived> {
+fn waiting(udp: &UdpSocket, host: &Host<View>, buffer: &mut [u8], early: &mut Waiting) -> Vec<Arrived> {
     let (view, received) = (host.view(), clock::unix_time());
     let mut handful = Vec::new();
     // Bounded by datagrams read, not by lines kept: strangers must not keep us here.
@@ -87,18 +103,35 @@ fn waiting(udp: &UdpSocket, host: &Host<View>, buffer: &mut [u8]) -> Vec<Arrived
             Err(_) => continue,
         };
         let Some(sender) = client(from) else { continue };
-        let Some(node) = view.node(sender) else {
-            stranger(sender);
-            continue;
-        };
         let mut line = buffer.get(..length).unwrap_or_default().to_vec();
         frame::trim(&mut line);
         cut(&mut line);
-        if !line.is_empty() {
-            handful.push(Arrived { node: node.clone(), sender, received, line });
+        if line.is_empty() {
+            continue;
+        }
+        match view.node(sender) {
+            Some(node) => handful.push(Arrived { node: node.clone(), sender, received, line }),
+            None => {
+                if !early.keep(Early { sender, received, line }) {
+                    stranger(sender);
+                }
+            }
         }
     }
     handful
+}
+
+/// Early lines whose sender is a node by now; those that have waited too long are a stranger's.
+fn of_nodes_by_now(early: &mut Waiting, view: &View) -> Vec<Arrived> {
+    if early.is_empty() {
+        return Vec::new();
+    }
+    let (nodes, gone) = early.sort(clock::unix_time(), |sender| view.node(sender).is_some());
+    gone.iter().for_each(|line| stranger(line.sender));
+    let arrived = nodes.into_iter().filter_map(|Early { sender, received, line }| {
+        Some(Arrived { node: view.node(sender)?.clone(), sender, received, line })
+    });
+    arrived.collect()
 }
 
 fn stranger(sender: Ipv4Addr) {
@@ -119,6 +152,7 @@ pub(super) async fn connections(
     stop: CancellationToken,
 ) {
     let (places, mut open) = (Places::new(PER_CLIENT), JoinSet::new());
+    let waiting_rooms = Arc::new(Semaphore::new(EARLY));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -134,15 +168,27 @@ pub(super) async fn connections(
             }
         };
         let Some(sender) = client(from) else { continue };
-        if host.view().node(sender).is_none() {
-            stranger(sender);
-            continue;
-        }
+        let early = match host.view().node(sender) {
+            Some(_) => None,
+            // What it sends meanwhile waits in the kernel, which bounds it.
+            None => match Arc::clone(&waiting_rooms).try_acquire_owned() {
+                Ok(room) => Some(room),
+                Err(_) => {
+                    stranger(sender);
+                    continue;
+                }
+            },
+        };
         match places.take(sender).filter(|_| open.len() < MOST) {
             Some(place) => {
-                let (host, lines, stop) = (host.clone(), lines.clone(), stop.clone());
+                let (mut host, lines, stop) = (host.clone(), lines.clone(), stop.clone());
                 open.spawn(async move {
-                    connection(stream, sender, &host, &lines, &stop).await;
+                    if early.is_none() || becomes_node(&mut host, sender, &stop).await {
+                        drop(early);
+                        connection(stream, sender, &host, &lines, &stop).await;
+                    } else {
+                        stranger(sender);
+                    }
                     drop(place);
                 });
             }
@@ -152,6 +198,14 @@ pub(super) async fn connections(
     let ended = tokio::time::timeout(FAREWELL, async { while open.join_next().await.is_some() {} });
     if ended.await.is_err() {
         warn!(connections = open.len(), "syslog connections did not end in time and were cut off");
+    }
+}
+
+/// Waits a moment for a slice in which the sender is a node.
+async fn becomes_node(host: &mut Host<View>, sender: Ipv4Addr, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        found = tokio::time::timeout(GRACE, host.until(|view| view.node(sender).is_some())) => found == Ok(true),
     }
 }
 

@@ -118,6 +118,30 @@ async fn a_stranger_s_line_is_dropped() {
 }
 
 #[tokio::test]
+async fn the_first_words_of_a_node_that_is_not_in_the_slice_yet_are_kept() {
+    let whole = testing::slice();
+    let mut before = whole.clone();
+    before.remove(&common::slice::Key::Node("n2".parse().unwrap()));
+    let running = start(&before).await;
+    running.connect().await.write_all(b"<13>known\n").await.unwrap();
+    running.messages("n1", 1).await;
+    let early = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    early.send_to(b"<13>first words", ("127.0.0.1", running.port)).await.unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut stream = socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, running.port))).await.unwrap();
+    stream.write_all(b"<13>by tcp\n").await.unwrap();
+    // One socket is read in order: the datagram has been looked at when this one is there.
+    let known = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    known.send_to(b"<13>after it", ("127.0.0.1", running.port)).await.unwrap();
+    running.messages("n1", 2).await;
+    running.view.send_replace(view_of(&whole));
+    let mut got = running.messages("n2", 2).await;
+    got.sort();
+    assert_eq!(got, ["127.0.0.2 user.notice by tcp", "127.0.0.2 user.notice first words"]);
+}
+
+#[tokio::test]
 async fn logs_that_stay_are_not_spooled() {
     let running = start(&testing::slice_with(|site, _| site.logs_stay = true)).await;
     running.connect().await.write_all(b"<13>stays\n").await.unwrap();

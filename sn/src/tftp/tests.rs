@@ -44,7 +44,7 @@ impl Lab {
         };
         slice.put(Entry::Services(services)).unwrap();
         for (name, hash) in [("tftpboot/big", hash), ("tftpboot/absent", Digest::of(b"absent"))] {
-            let file = File { path: name.parse().unwrap(), hash, size: 1_000_000 };
+            let file = File { path: name.parse().unwrap(), hash, size: 1_000_000, executable: false };
             slice.put(Entry::File(file)).unwrap();
         }
         let config = Config {

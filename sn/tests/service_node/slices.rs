@@ -87,7 +87,7 @@ async fn a_slice_is_ready_when_its_content_is_here() {
     let hash = Digest::of(&kernel);
     let mut wanted = slice(&sn, vec![node("n1", Role::Owner, 1, &[&sn], identity.key_digest())], &[]);
     let path = "tftpboot/vmlinuz".parse().unwrap();
-    wanted.put(Entry::File(File { path, hash, size: kernel.len() as u64 })).unwrap();
+    wanted.put(Entry::File(File { path, hash, size: kernel.len() as u64, executable: false })).unwrap();
     let head = mn.head("sn1", 1, &wanted, None);
     let ack = session.push(head.clone(), &Slice::new(), &wanted).await;
     assert_eq!(ack.outcome, Outcome::Fetching { files: 1, bytes: kernel.len() as u64 });

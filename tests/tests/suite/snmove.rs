@@ -183,6 +183,30 @@ fn a_running_node_follows_in_everything() {
     });
 }
 
+/// A script that failed once is told with each move, and is no failure of it.
+#[test]
+fn an_old_failure_of_a_script_is_not_the_moves() {
+    sandbox::test("snmove::an_old_failure_of_a_script_is_not_the_moves", || {
+        let mut cluster = Cluster::lay(1, 2)?;
+        cluster.start_all_with_agents()?;
+        cluster.put("install/postscripts/fails", b"#!/bin/sh\nexit 7\n")?;
+        cluster.ok("chdef n001 postscripts=fails")?;
+        wait::until("the script to have failed", wait::LONG, || {
+            cluster.ok("tabdump agent").ok()?.contains("script fails").then_some(())
+        })?;
+        for target in ["sn2", "sn1"] {
+            let ended = cluster.command(&format!("snmove n001 -d {target}"))?;
+            said(
+                &ended,
+                0,
+                &["1 node moved", "1 agent repointed", "n001: script fails", "nothing to do with it"],
+            )?;
+        }
+        // What `-P` runs is the move's: there a failure counts.
+        said(&cluster.command("snmove n001 -d sn2 -P fails")?, 1, &["n001: script fails"])
+    });
+}
+
 /// T16: with `-i` the next boot is the target's, and the running node is as it was.
 #[test]
 fn ignored_nodes_run_on_untouched() {

@@ -179,5 +179,7 @@ fn files<'a>(model: &'a Model, folders: &'a [String]) -> impl Iterator<Item = En
 
 fn file(path: &str, row: &Row) -> Option<File> {
     let hash = row.cell("hash")?.parse().ok()?;
-    Some(File { path: path.parse().ok()?, hash, size: row.cell("size")?.parse().ok()? })
+    let mode = row.cell("mode").and_then(|mode| u32::from_str_radix(mode, 8).ok()).unwrap_or_default();
+    let size = row.cell("size")?.parse().ok()?;
+    Some(File { path: path.parse().ok()?, hash, size, executable: mode & 0o111 != 0 })
 }

@@ -76,7 +76,12 @@ impl Mover {
         let model = self.book.read();
         for node in nodes {
             match (live.contains(node), has_followed(&model, node)) {
-                (_, true) => report.followed(node, cell(&model, AGENT, node, "note")),
+                (_, true) => {
+                    report.followed(node, cell(&model, AGENT, node, "note"));
+                    if let Some(scripts) = cell(&model, AGENT, node, "scripts") {
+                        report.scripts(node, scripts);
+                    }
+                }
                 (true, false) => report.attention(node, "its agent has not repointed yet; it goes on trying"),
                 (false, false) => report.pending(node),
             }

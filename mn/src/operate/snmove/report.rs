@@ -25,6 +25,8 @@ pub(super) struct Report {
     pending: BTreeSet<NodeName>,
     /// Subject and text.
     attention: Vec<(String, String)>,
+    /// Scripts that failed at some time, which is not the move's doing, and on which nodes.
+    scripts: BTreeMap<String, BTreeSet<NodeName>>,
     notes: Vec<String>,
 }
 
@@ -37,6 +39,7 @@ impl Report {
             followed: BTreeSet::new(),
             pending: BTreeSet::new(),
             attention: Vec::new(),
+            scripts: BTreeMap::new(),
             notes: Vec::new(),
         }
     }
@@ -58,6 +61,11 @@ impl Report {
                 self.followed.insert(node.clone());
             }
         }
+    }
+
+    /// Scripts of a node have failed: told, and no failure of the move.
+    pub(super) fn scripts(&mut self, node: &NodeName, text: &str) {
+        self.scripts.entry(text.to_owned()).or_default().insert(node.clone());
     }
 
     pub(super) fn pending(&mut self, node: &NodeName) {
@@ -120,6 +128,9 @@ impl Report {
         for (subject, text) in &self.attention {
             speaker.err(format!("snmove: {subject}: {text}")).await;
         }
+        for (text, nodes) in &self.scripts {
+            speaker.err(format!("snmove: {}: {text}; the move has nothing to do with it", list(nodes))).await;
+        }
         self.notes(speaker).await;
         for plan in &self.plans {
             self.settled(plan, speaker).await;
@@ -159,6 +170,8 @@ impl Report {
             "pending": names(&self.pending),
             "attention": self.attention.iter()
                 .map(|(subject, text)| json!({ "subject": subject, "text": text })).collect::<Vec<_>>(),
+            "scripts": self.scripts.iter()
+                .map(|(text, nodes)| json!({ "text": text, "nodes": names(nodes) })).collect::<Vec<_>>(),
             "notes": self.notes,
             "seconds": since(self.start).as_secs_f64(),
         })

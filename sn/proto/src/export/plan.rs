@@ -46,6 +46,8 @@ pub struct Placed {
     pub size: u64,
     /// How it gets there.
     pub placing: Placing,
+    /// Whether it may be run. Links of one content have one answer: it may where any of them may.
+    pub executable: bool,
 }
 
 /// How a file gets into the tree.
@@ -87,15 +89,31 @@ impl Plan {
         if !refused.is_empty() {
             return Err(refused);
         }
-        let files = slice.entries().filter_map(|entry| match entry {
-            Entry::File(file) => {
-                let placing = placing(&exports, &file.path)?;
-                Some((file.path.clone(), Placed { hash: file.hash, size: file.size, placing }))
-            }
-            _ => None,
-        });
-        Ok(Self { files: files.collect(), exports })
+        Ok(Self { files: files(slice, &exports), exports })
     }
+}
+
+/// The files that any export shows.
+fn files(slice: &Slice, exports: &[Planned]) -> BTreeMap<FilePath, Placed> {
+    let files = slice.entries().filter_map(|entry| match entry {
+        Entry::File(file) => {
+            let placing = placing(exports, &file.path)?;
+            let placed = Placed { hash: file.hash, size: file.size, placing, executable: file.executable };
+            Some((file.path.clone(), placed))
+        }
+        _ => None,
+    });
+    let mut files: BTreeMap<FilePath, Placed> = files.collect();
+    let is_linked = |placed: &Placed| placed.placing == Placing::Link;
+    let run: BTreeSet<Digest> = files
+        .values()
+        .filter(|placed| is_linked(placed) && placed.executable)
+        .map(|placed| placed.hash)
+        .collect();
+    for placed in files.values_mut().filter(|placed| is_linked(placed)) {
+        placed.executable = run.contains(&placed.hash);
+    }
+    files
 }
 
 /// How a file is placed: not at all outside every export, as a copy where any export that shows it
@@ -162,7 +180,12 @@ mod tests {
             slice.put(Entry::Export(Export { pseudo, path, writable: *writable, clients })).unwrap();
         }
         for path in files {
-            let file = File { path: path.parse().unwrap(), hash: Digest::of(path.as_bytes()), size: 1 };
+            let file = File {
+                path: path.parse().unwrap(),
+                hash: Digest::of(path.as_bytes()),
+                size: 1,
+                executable: false,
+            };
             slice.put(Entry::File(file)).unwrap();
         }
         Plan::build(&slice)
@@ -188,6 +211,21 @@ mod tests {
         let plan = plan(&exports, &["i/a", "i/state/b"]).unwrap();
         let placings: Vec<Placing> = plan.files.values().map(|file| file.placing).collect();
         assert_eq!(placings, [Placing::Link, Placing::Copy]);
+    }
+
+    #[test]
+    fn links_of_one_content_may_all_be_run_or_none() {
+        let mut slice = Slice::new();
+        slice.put(services(true)).unwrap();
+        let (pseudo, path) = ("/i".to_owned(), "i".parse().unwrap());
+        slice.put(Entry::Export(Export { pseudo, path, writable: false, clients: Vec::new() })).unwrap();
+        for (path, content, executable) in [("i/a", "x", true), ("i/b", "x", false), ("i/c", "y", false)] {
+            let (path, hash) = (path.parse().unwrap(), Digest::of(content.as_bytes()));
+            slice.put(Entry::File(File { path, hash, size: 1, executable })).unwrap();
+        }
+        let run: Vec<bool> =
+            Plan::build(&slice).unwrap().files.values().map(|file| file.executable).collect();
+        assert_eq!(run, [true, true, false]);
     }
 
     #[test]

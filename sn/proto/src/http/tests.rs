@@ -99,6 +99,7 @@ fn view() -> View {
         path: "tftpboot/k".parse().unwrap(),
         hash: Digest::of(KERNEL),
         size: KERNEL.len() as u64,
+        executable: false,
     });
     let mut slice = Slice::new();
     let nodes = [node("n1", 101, Role::Owner), node("n2", 102, Role::Owner), node("n3", 103, Role::Held)];

@@ -74,7 +74,12 @@ fn view(tftp: bool) -> View {
     for (path, size) in
         [("tftpboot/undionly.kpxe", 7), ("tftpboot/boot/grub2/grub2.x86_64", 8), ("install/x", 9)]
     {
-        put(Entry::File(File { path: path.parse().unwrap(), hash: Digest::of(path.as_bytes()), size }));
+        put(Entry::File(File {
+            path: path.parse().unwrap(),
+            hash: Digest::of(path.as_bytes()),
+            size,
+            executable: false,
+        }));
     }
     put(node(11, Role::Owner));
     put(node(12, Role::Owner));
