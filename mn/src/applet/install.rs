@@ -12,6 +12,7 @@ use clap::Command;
 
 use super::APPLETS;
 use super::complete::{Shell, script};
+use super::page::Page;
 
 /// Why the names could not be put there.
 #[derive(Debug, thiserror::Error)]
@@ -77,10 +78,11 @@ pub(super) fn install(
     }
     for applet in APPLETS {
         link(program, &folders.bin.join(applet.name))?;
-        describe(applet.definition(), applet.name, program, folders)?;
+        let page = Page::of(applet.name, applet.usage_status);
+        describe(applet.definition(), applet.name, &page, program, folders)?;
     }
     link(program, &folders.bin.join("mn"))?;
-    describe(manage.clone(), "mn", program, folders)?;
+    describe(manage.clone(), "mn", &Page::of("mn", 2), program, folders)?;
     for page in registry::pages() {
         write_page(&page, folders)?;
     }
@@ -102,14 +104,13 @@ fn link(program: &Path, path: &Path) -> Result<(), InstallError> {
 fn describe(
     command: Command,
     name: &'static str,
+    page: &Page,
     program: &Path,
     folders: &Folders,
 ) -> Result<(), InstallError> {
-    let mut page = Vec::new();
     let path = folders.man.join(format!("{name}.1"));
-    clap_mangen::Man::new(command.clone())
-        .render(&mut page)
-        .and_then(|()| fs::write(&path, page))
+    page.man(name, &command)
+        .and_then(|text| fs::write(&path, text))
         .map_err(|source| InstallError::Write { path, source })?;
     let program = program.to_string_lossy();
     for (shell, folder, file) in [

@@ -10,7 +10,7 @@ pub(super) const APPLET: Applet =
     Applet { name: "makedhcp", command, ask, usage_status: 1, bare_status: Some(1) };
 
 fn command() -> Command {
-    base("makedhcp", "Verify that nodes can be given their addresses, and by whom")
+    base("makedhcp", "Verify that nodes can be given their addresses, and by whom").mut_arg("at", |arg| arg.hide(true))
         .override_usage("makedhcp NODERANGE | -a\n       makedhcp -q NODERANGE\n       makedhcp -n\n       makedhcp -d NODERANGE | -a -d")
         .arg(switch("new").short('n').help("The networks: their dynamic ranges, and who gives them out"))
         .arg(switch("all").short('a').help("All nodes that have a hardware address"))

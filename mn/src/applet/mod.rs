@@ -41,6 +41,7 @@ mod nodeset;
 mod nodestat;
 mod operator;
 mod out_file;
+mod page;
 mod place;
 mod print;
 mod replay;
@@ -68,6 +69,7 @@ use mn_core::change::{Asked, Mode};
 
 use self::caller::Caller;
 use self::intake::Intake;
+use self::page::Page;
 use self::place::{dir_arg, mn_arg, place};
 pub(crate) use self::replay::{means, program};
 
@@ -230,7 +232,7 @@ impl Applet {
 
     /// Its options and operands, with those that all commands of its kind have.
     pub(crate) fn definition(&self) -> Command {
-        guarded((self.command)())
+        grouped(guarded((self.command)()))
     }
 
     fn caller(&self, matches: &ArgMatches, words: Vec<String>) -> Caller {
@@ -246,8 +248,15 @@ impl Applet {
         self.usage_status
     }
 
+    /// How it is used, for who has used it wrongly.
     fn usage(&self) -> String {
-        format!("{}\n", self.definition().render_help())
+        format!("{}\n", fitting(self.definition()).render_help())
+    }
+
+    /// The same with examples and exit statuses, for who asks.
+    fn help(&self) -> String {
+        let page = Page::of(self.name, self.usage_status);
+        format!("{}\n", fitting(self.definition().after_help(page.after_help())).render_help())
     }
 
     /// The definition commands name themselves, as xCAT's do.
@@ -262,7 +271,7 @@ impl Applet {
     fn explain(&self, error: &clap::Error) -> u8 {
         match error.kind() {
             ErrorKind::DisplayHelp => {
-                print::out(&self.usage());
+                print::out(&self.help());
                 0
             }
             ErrorKind::DisplayVersion => {
@@ -384,6 +393,24 @@ fn guarded(command: Command) -> Command {
             .value_parser(clap::value_parser!(u64))
             .help("Refuse a noderange that means more nodes than this [default: no limit]"),
     )
+}
+
+/// The same, with the options that many commands have under headings of their own in help.
+fn grouped(command: Command) -> Command {
+    command.mut_args(|arg| match arg.get_id().as_str() {
+        "help" | "version" | "verbose" | "json" | "at" | "dir" | "mn" | "max-nodes" => {
+            arg.help_heading("Common options")
+        }
+        "dry-run" | "atomic" | "no-wait" => arg.help_heading("How the change is made"),
+        _ => arg,
+    })
+}
+
+/// The same, with help that is no wider than the terminal.
+fn fitting(command: Command) -> Command {
+    /// What fits a page where there is no terminal.
+    const PAGE: u16 = 100;
+    command.term_width(print::columns().map_or(PAGE, |columns| columns.clamp(40, PAGE)).into())
 }
 
 /// The guard of a [`guarded`] command.

@@ -1,5 +1,6 @@
 //! Shows an answer on a terminal, in a pipe or in a file.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -13,13 +14,18 @@ use crate::client::{self, ClientError};
 /// How an answer is to be shown here.
 pub(super) fn view(json: bool) -> View {
     let terminal = io::stdout().is_terminal();
+    View { json, columns: columns(), color: is_colored(terminal, std::env::var_os("NO_COLOR").as_deref()) }
+}
+
+/// How wide the terminal is; none where there is none.
+pub(super) fn columns() -> Option<u16> {
     let width = || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| width);
-    View {
-        json,
-        columns: terminal.then(width).flatten(),
-        // https://no-color.org: set and not empty means no.
-        color: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-    }
+    io::stdout().is_terminal().then(width).flatten()
+}
+
+/// Colour is for terminals, and `NO_COLOR` forbids it (<https://no-color.org>: set and not empty).
+fn is_colored(terminal: bool, forbidden: Option<&OsStr>) -> bool {
+    terminal && forbidden.is_none_or(OsStr::is_empty)
 }
 
 /// Text for standard output, as it is.
@@ -129,5 +135,18 @@ impl Printer {
             bar.finish_and_clear();
         }
         let _ = io::stdout().flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_for_terminals_and_can_be_forbidden() {
+        let forbid = |word: &'static str| Some(OsStr::new(word));
+        assert!(is_colored(true, None) && is_colored(true, forbid("")));
+        assert!(!is_colored(true, forbid("1")) && !is_colored(true, forbid("0")));
+        assert!(!is_colored(false, None));
     }
 }
