@@ -12,6 +12,7 @@
 mod digest;
 mod entry;
 mod node;
+mod outline;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use self::entry::{
     Entry, Export, File, FilePath, FilePathError, Host, Image, Key, Net, Network, Peer, Services, Site,
 };
 pub use self::node::{Boot, Interface, JoinSecret, Netboot, Node, PoolMember, Role, Script, Servers};
+pub use self::outline::{Changed, Outline};
 use crate::id::{Digest, Generation, SnName};
 
 /// The longest encoded entry, in bytes. The largest real one is a node with some dozens of

@@ -5,5 +5,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod clock_state;
+mod memory;
 
 pub use clock_state::{ClockError, ClockState, Leap, clock_state};
+pub use memory::{give_back_memory, share_arenas};

@@ -25,4 +25,6 @@ pub mod table;
 pub mod template;
 
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod fixture;

@@ -147,6 +147,7 @@ pub fn check_config(path: &Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// When it cannot start, or a part of it failed.
 pub fn serve(dir: &Path, options: &ServeOptions) -> Result<(), ServeError> {
+    sys::share_arenas();
     let config = configure(dir, options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

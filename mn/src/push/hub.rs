@@ -18,7 +18,7 @@ use common::wire::work::{RunAnswer, RunResult, Work};
 use mn_core::delivery::{Action, Event, Machine};
 use mn_core::derive::{Derivation, Facts};
 use mn_core::model::Model;
-use mn_core::table::Edit;
+use mn_core::table::Tables;
 use runtime::link::authority::Authority;
 use runtime::link::connection::Link;
 use runtime::supervise::BoxError;
@@ -36,6 +36,9 @@ const EVENTS: usize = 256;
 /// How many messages may wait for a session's link: the pushes of a machine (one at a time), runs
 /// and questions. A full one hangs, and is dropped.
 pub(super) const OUT: usize = 64;
+
+/// After a change of so many rows the memory that following it took is given back.
+const LARGE: usize = 5_000;
 
 /// How often the hub looks at the whole although nothing has happened.
 const TICK: Duration = Duration::from_secs(2);
@@ -143,16 +146,15 @@ impl Hub {
             generation: issued.generation,
             digest: issued.digest,
         });
-        let model = book.read();
-        let derivation = Derivation::new(&model, Facts { authority: authority.fingerprint() });
+        let facts = Facts { authority: authority.fingerprint() };
         let hub = Self {
             book,
             authority,
             events,
             view,
             machine: Machine::new(numbers),
-            derivation,
-            model,
+            derivation: Derivation::empty(facts),
+            model: Arc::new(Model::new(Tables::new(), Revision::ZERO)),
             sessions: BTreeMap::new(),
             versions: BTreeMap::new(),
             changed: BTreeMap::new(),
@@ -174,9 +176,9 @@ impl Hub {
         let mut revisions = self.book.revisions();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        self.look_at_the_whole();
+        self.derive_all().await?;
         loop {
-            self.follow();
+            self.follow().await?;
             self.act().await?;
             self.publish();
             tokio::select! {
@@ -199,41 +201,51 @@ impl Hub {
         }
     }
 
-    /// Follows the model to its newest revision.
-    fn follow(&mut self) {
-        let newest = self.book.read();
-        if newest.revision() == self.model.revision() {
-            return;
-        }
-        let revision = newest.revision();
-        match self.edits(newest.revision()) {
-            Some(edits) => {
-                for sn in self.derivation.follow(&self.model, &newest, &edits) {
-                    self.changed.insert(sn.clone(), revision);
-                    self.desire(sn);
-                }
-            }
-            None => {
-                warn!(%revision, "journal could not be read; all slices were derived anew");
-                self.derivation = Derivation::new(&newest, Facts { authority: self.authority.fingerprint() });
-                self.look_at_the_whole();
-            }
-        }
-        self.model = newest;
+    /// Derives everything. Commands are answered meanwhile: a large site takes seconds.
+    async fn derive_all(&mut self) -> Result<(), BoxError> {
+        let model = self.book.read();
+        let facts = Facts { authority: self.authority.fingerprint() };
+        let newest = Arc::clone(&model);
+        self.derivation = tokio::task::spawn_blocking(move || Derivation::new(&newest, facts)).await?;
+        self.model = model;
+        self.look_at_the_whole();
+        sys::give_back_memory();
+        Ok(())
     }
 
-    /// What was committed since the revision that the slices stand on.
-    fn edits(&self, newest: Revision) -> Option<Vec<Edit>> {
-        let mut edits = Vec::new();
-        for record in self.book.history().range(self.model.revision().next()..=newest) {
-            edits.extend(record.ok()?.edits);
+    /// Follows the model to its newest revision, on a thread that may compute for long: a change of
+    /// the site is one of every slice.
+    async fn follow(&mut self) -> Result<(), BoxError> {
+        let newest = self.book.read();
+        let revision = newest.revision();
+        if revision == self.model.revision() {
+            return Ok(());
         }
-        Some(edits)
+        let facts = Facts { authority: self.authority.fingerprint() };
+        let mut derivation = std::mem::replace(&mut self.derivation, Derivation::empty(facts));
+        let (before, after) = (Arc::clone(&self.model), Arc::clone(&newest));
+        let (derivation, touched) = tokio::task::spawn_blocking(move || {
+            let edits = after.tables().edits_since(before.tables());
+            let touched = derivation.follow(&before, &after, &edits);
+            if edits.len() >= LARGE {
+                drop((edits, before, after));
+                sys::give_back_memory();
+            }
+            (derivation, touched)
+        })
+        .await?;
+        self.derivation = derivation;
+        self.model = newest;
+        for sn in touched {
+            self.changed.insert(sn.clone(), revision);
+            self.desire(sn);
+        }
+        Ok(())
     }
 
     /// Tells the machine what a service node shall hold.
     fn desire(&mut self, sn: SnName) {
-        let event = match self.derivation.slice(&sn) {
+        let event = match self.derivation.outline(&sn) {
             Some(slice) => Event::Desired { sn, slice: slice.clone() },
             None => Event::Gone(sn),
         };
@@ -242,7 +254,7 @@ impl Hub {
 
     /// Does what is missing anywhere, whatever the reason.
     fn look_at_the_whole(&mut self) {
-        let all: Vec<SnName> = self.derivation.slices().map(|(sn, _)| sn.clone()).collect();
+        let all: Vec<SnName> = self.derivation.outlines().map(|(sn, _)| sn.clone()).collect();
         all.into_iter().for_each(|sn| self.desire(sn));
     }
 
@@ -405,7 +417,8 @@ impl Hub {
                     Action::Number(stamp) => {
                         numbers.insert(stamp.sn.clone(), stamp);
                     }
-                    Action::Push { stamp, base, delta } => {
+                    Action::Push { stamp, base, changed } => {
+                        let delta = self.derivation.filled(&self.model, &stamp.sn, &changed);
                         let (sn, generation) = (stamp.sn.clone(), stamp.generation);
                         let signature = self.authority.sign_stamp(&stamp);
                         if self.send(&sn, Out::Push { stamp, signature, base, delta }) {
@@ -435,7 +448,7 @@ impl Hub {
                 standing: self.machine.standing(sn)?,
                 stamp: self.machine.stamp(sn).cloned(),
                 held: self.machine.held(sn).cloned(),
-                slice: self.machine.desired(sn)?.clone(),
+                outline: self.machine.desired(sn)?.clone(),
                 changed: self.changed.get(sn).copied().unwrap_or_default(),
                 version: self.versions.get(sn).cloned(),
             };

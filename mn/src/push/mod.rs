@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::id::{Generation, NodeName, Revision, SnName};
-use common::slice::{Slice, Stamp};
+use common::slice::{Outline, Stamp};
 use common::wire::push::PeerWord;
 use common::wire::work::{Run, RunAnswer, RunResult, Work};
 use mn_core::delivery::Standing;
@@ -57,7 +57,7 @@ pub struct PeerView {
     /// What it says it holds, even where it is away now.
     pub held: Option<Stamp>,
     /// What it shall hold.
-    pub slice: Slice,
+    pub outline: Outline,
     /// The revision that last changed what it shall hold.
     pub changed: Revision,
     /// The version of its program, once it has been here.

@@ -7,10 +7,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::id::SnName;
-use common::slice::{Delta, Stamp};
+use common::id::{Digest, SnName};
+use common::slice::{Delta, Key, Outline, Stamp};
 use common::wire::push::{FromSn, Hello, PushHead, ToSn};
 use common::wire::{MAX_LIST, Opening, PROTOCOL};
+use mn_core::model::Model;
+use mn_core::table::schema::FILE;
 use runtime::link::LinkError;
 use runtime::link::connection::Link;
 use runtime::link::stream::{FrameReceiver, FrameSender};
@@ -113,8 +115,9 @@ async fn stream(doors: Doors, sn: SnName, link: Link, mut sender: FrameSender, m
             }
         }
         Opening::Fetch(fetch) => {
-            let allowed =
-                doors.delivery.view().peers.get(&sn).is_some_and(|peer| names(&peer.slice, fetch.hash));
+            let view = doors.delivery.view();
+            let outline = view.peers.get(&sn).map(|peer| &peer.outline);
+            let allowed = outline.is_some_and(|outline| names(outline, &doors.book.read(), fetch.hash));
             if let Err(error) = doors.content.serve(&fetch, allowed, &mut sender).await {
                 debug!(%sn, hash = %fetch.hash, %error, "content was not sent whole");
             }
@@ -128,11 +131,14 @@ async fn stream(doors: Doors, sn: SnName, link: Link, mut sender: FrameSender, m
     }
 }
 
-/// Whether a slice names this content; a service node gets no other.
-fn names(slice: &common::slice::Slice, hash: common::id::Digest) -> bool {
-    slice.entries().any(|entry| match entry {
-        common::slice::Entry::File(file) => file.hash == hash,
-        common::slice::Entry::Node(node) => node.scripts.iter().any(|script| script.hash == hash),
+/// Whether a slice names this content; a service node gets no other. Scripts are files of it too.
+fn names(outline: &Outline, model: &Model, hash: Digest) -> bool {
+    let hash = hash.to_string();
+    outline.keys().any(|key| match key {
+        Key::File(path) => {
+            let row = model.tables().row(FILE, path.as_str());
+            row.is_some_and(|row| row.cell("hash") == Some(hash.as_str()))
+        }
         _ => false,
     })
 }

@@ -22,8 +22,11 @@ use crate::past;
 use crate::push::{PeerView, View};
 use crate::store::book::Planned;
 
-/// How many lines of an answer may wait for the terminal.
-const LINES: usize = 64;
+/// How many pieces of an answer may wait for the terminal.
+const PIECES: usize = 4;
+
+/// How many lines one piece has. A task is woken for each.
+const LINES: usize = 256;
 
 /// Carries out what is asked; gives the exit status.
 pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
@@ -57,15 +60,21 @@ pub(crate) async fn stream(
     ground: &Ground,
     make: impl FnOnce(&mut dyn FnMut(Line)) -> u8 + Send + 'static,
 ) -> u8 {
-    let (lines, mut came) = mpsc::channel(LINES);
+    let (pieces, mut came) = mpsc::channel(PIECES);
     let answering = tokio::task::spawn_blocking(move || {
-        make(&mut |line| {
-            // Nobody listening shows at the other end; the rest of the answer is for nobody.
-            let _ = lines.blocking_send(line);
-        })
+        let mut piece = Vec::new();
+        let status = make(&mut |line| {
+            piece.push(line);
+            if piece.len() >= LINES {
+                // Nobody listening shows at the other end; the rest of the answer is for nobody.
+                let _ = pieces.blocking_send(std::mem::take(&mut piece));
+            }
+        });
+        let _ = pieces.blocking_send(piece);
+        status
     });
-    while let Some(line) = came.recv().await {
-        if ground.replies.lines(vec![line]).await.is_err() {
+    while let Some(piece) = came.recv().await {
+        if ground.replies.lines(piece).await.is_err() {
             break;
         }
     }
@@ -179,7 +188,10 @@ async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
 }
 
 async fn lsslice(ground: &Ground, args: &Lsslice) -> u8 {
-    let view = ground.site.delivery.view();
+    let delivery = &ground.site.delivery;
+    // Just after its start the daemon does not know yet what each of them shall hold.
+    let first = tokio::time::timeout(ground.site.wait, delivery.derived(Revision::new(1))).await;
+    let view = first.ok().flatten().unwrap_or_else(|| delivery.view());
     let unknown = args.service_nodes.iter().find(|name| !view.peers.contains_key(name.as_str()));
     if let Some(name) = unknown {
         let refusal = Refusal::new("is no service node").about(name);
@@ -199,7 +211,7 @@ fn states(view: &View, only: &[String]) -> Vec<SliceState> {
 }
 
 fn state(view: &View, sn: &common::id::SnName, peer: &PeerView) -> SliceState {
-    let owned = peer.slice.nodes().filter(|node| node.role == Role::Owner).count();
+    let owned = peer.outline.roles().filter(|role| *role == Role::Owner).count();
     let faults = match &peer.standing {
         Standing::Refused(reasons) => reasons.iter().map(|reason| fault(reason)).collect(),
         _ => Vec::new(),
@@ -211,7 +223,7 @@ fn state(view: &View, sn: &common::id::SnName, peer: &PeerView) -> SliceState {
         acknowledged: peer.held.as_ref().map(|held| held.generation),
         digest: peer.held.as_ref().map(|held| held.digest.to_string()),
         owned,
-        held: peer.slice.nodes().count() - owned,
+        held: peer.outline.roles().count() - owned,
         faults,
         revision: view.revision,
     }

@@ -37,6 +37,9 @@ const QUEUE: usize = 1024;
 /// megabytes.
 const GROUP_EDITS: usize = 20_000;
 
+/// After a group of so many edits the memory that it took is given back; a few megabytes.
+const LARGE: usize = 5_000;
+
 /// How often generations that wait for room on the disk are tried again.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -110,7 +113,15 @@ pub enum BookError {
 pub type Companions = fn(&Model, &[Edit]) -> Vec<Edit>;
 
 type Finish = Box<dyn FnOnce(Result<Option<Revision>, BookError>) + Send>;
-type Plan = Box<dyn FnOnce(&Model) -> (Option<Commit>, Finish) + Send>;
+type Plan = Box<dyn FnOnce(&Model) -> (Option<Step>, Finish) + Send>;
+
+/// What a plan wants committed.
+#[derive(Debug)]
+struct Step {
+    commit: Commit,
+    /// What its edits make of the model that was planned on, where that is known.
+    after: Option<Model>,
+}
 
 enum Request {
     Change { plan: Plan },
@@ -245,29 +256,34 @@ fn prepare<T: Send + 'static>(
     by: By,
     plan: impl FnOnce(&Model) -> Planned<T>,
     answer: oneshot::Sender<Result<Committed<T>, BookError>>,
-) -> (Option<Commit>, Finish) {
+) -> (Option<Step>, Finish) {
     // Who has stopped waiting does not want the answer, so that it is dropped below.
     let Ok(planned) = catch_unwind(AssertUnwindSafe(|| plan(model))) else {
         error!(author = %by.author, words = ?by.words, "planning a change panicked: a bug of ours");
         return (None, Box::new(move |_| drop(answer.send(Err(BookError::Bug)))));
     };
     let Planned { change, note, record, cursor, value } = planned;
-    let edits = change.map(Change::into_edits).unwrap_or_default();
+    let is_current = change.as_ref().is_some_and(|change| change.base() == model.revision());
+    let parts = change.map(Change::into_parts).map(|(edits, after)| (edits, Some(after)));
+    let (edits, after) = parts.unwrap_or_default();
     if edits.iter().any(|edit| edit.key.as_str().contains('\0')) {
         return (None, Box::new(move |_| drop(answer.send(Err(BookError::OddKey)))));
     }
-    let commit = (record || cursor.is_some() || !edits.is_empty()).then(|| Commit {
-        edits,
-        author: by.author,
-        at: runtime::clock::unix_seconds(),
-        words: by.words,
-        note,
-        cursor,
+    let step = (record || cursor.is_some() || !edits.is_empty()).then(|| Step {
+        commit: Commit {
+            edits,
+            author: by.author,
+            at: runtime::clock::unix_seconds(),
+            words: by.words,
+            note,
+            cursor,
+        },
+        after: after.filter(|_| is_current),
     });
     let finish = move |done: Result<Option<Revision>, BookError>| {
         drop(answer.send(done.map(|revision| Committed { revision, value })));
     };
-    (commit, Box::new(finish))
+    (step, Box::new(finish))
 }
 
 impl Writer {
@@ -346,7 +362,11 @@ impl Writer {
             self.revisions.send_replace(revision);
         }
         group.finishes.into_iter().for_each(|(finish, revision)| finish(Ok(revision)));
-        self.issue()
+        self.issue()?;
+        if group.edits >= LARGE {
+            sys::give_back_memory();
+        }
+        Ok(())
     }
 
     fn note_full(&mut self, error: &std::io::Error) {
@@ -431,10 +451,13 @@ impl Group {
             }
             Request::Forget(forget) => self.forgets.push(forget),
             Request::Change { plan } => {
-                let (commit, finish) = plan(&self.model);
-                let revision = commit.map(|mut commit| {
+                let (step, finish) = plan(&self.model);
+                let revision = step.map(|Step { mut commit, after }| {
                     let revision = self.model.revision().next();
-                    self.model.apply(&commit.edits, revision);
+                    match after {
+                        Some(after) => self.model = after.numbered(revision),
+                        None => self.model.apply(&commit.edits, revision),
+                    }
                     let more = companions(&self.model, &commit.edits);
                     if !more.is_empty() {
                         self.model.apply(&more, revision);

@@ -15,7 +15,7 @@ use common::id::{Digest, Revision};
 use mn_core::table::Edit;
 
 use super::engine::{self, Writes};
-use super::format::{self, Grave, Record, WrittenRecord, WrittenRow};
+use super::format::{self, Grave, WrittenRecord, WrittenRow};
 use super::{Commit, Store, StoreError, key};
 
 /// The largest group that is written as one batch, in bytes: half a segment of sled's log, so
@@ -32,8 +32,19 @@ pub(super) struct Left {
     content: Option<Vec<u8>>,
     /// The last revision of the group that touched it.
     by: Revision,
-    /// The digest of what was there before the group.
-    old: Option<Digest>,
+    /// What was there before the group.
+    old: Old,
+}
+
+/// What was there of a row before a group.
+#[derive(Clone, Copy, Debug)]
+enum Old {
+    /// Nobody has looked: the store is being opened.
+    Unknown,
+    /// Nothing, or what is left of a row that was removed.
+    Gone { has_grave: bool },
+    /// A row.
+    There { digest: Digest, parts: u32 },
 }
 
 impl Store {
@@ -62,7 +73,7 @@ impl Store {
         for commit in group {
             head.revision = head.revision.next();
             let priors = self.priors(&mut overlay, &commit.edits)?;
-            let sealed = seal_record(commit, head.revision, priors, head.chain);
+            let sealed = format::seal(&WrittenRecord::new(commit, head.revision, &priors, head.chain));
             head.chain = format::digest(&sealed);
             journal.push((head.revision, sealed));
             lay_over(&mut overlay, &commit.edits, head.revision);
@@ -141,24 +152,30 @@ impl Store {
                 priors.push(left.by);
                 continue;
             }
-            // The digest is in the first part, and a row is nearly always one part.
-            let old = self.engine.get(&key::part(&base, 0))?;
-            let by = match &old {
-                Some(first) => format::touched_by(first).unwrap_or_default(),
-                None => self.engine.grave(&base)?.unwrap_or_default(),
-            };
+            let (old, by) = self.old(&base)?;
+            let by = by.unwrap_or_default();
             priors.push(by);
-            let old = old.map(|first| format::digest(&first));
             overlay.insert(base, Left { content: None, by, old });
         }
         Ok(priors)
     }
 
+    /// What there is of a row, and who touched it last. The digest is in the first part, and a row is
+    /// nearly always one part.
+    fn old(&self, base: &[u8]) -> Result<(Old, Option<Revision>), StoreError> {
+        if let Some(first) = self.engine.get(&key::part(base, 0))? {
+            let old = Old::There { digest: format::digest(&first), parts: format::parts_of(&first) };
+            return Ok((old, format::touched_by(&first)));
+        }
+        let grave = self.engine.grave(base)?;
+        Ok((Old::Gone { has_grave: grave.is_some() }, grave))
+    }
+
     /// Keeps the set of all rows, whose digest the head names.
     fn count(&mut self, overlay: &Overlay) {
         for (base, left) in overlay {
-            if let Some(old) = &left.old {
-                self.rows.remove(&format::member(base, old));
+            if let Old::There { digest, .. } = &left.old {
+                self.rows.remove(&format::member(base, digest));
             }
             if let Some(new) = &left.content {
                 self.rows.add(&format::member(base, &format::digest(new)));
@@ -178,13 +195,21 @@ impl Store {
             writes.put(&key::part(base, number), part);
             kept = number + 1;
         }
-        let old = self.engine.get(&key::part(base, 0))?;
-        for number in kept..old.as_deref().map_or(0, format::parts_of) {
+        let old = match left.old {
+            Old::Unknown => self.old(base)?.0,
+            known => known,
+        };
+        let (parts, has_grave) = match old {
+            Old::There { parts, .. } => (parts, false),
+            Old::Gone { has_grave } => (0, has_grave),
+            Old::Unknown => (0, true),
+        };
+        for number in kept..parts {
             writes.remove(&key::part(base, number));
         }
         if left.content.is_none() {
             writes.put_sealed(&key::grave(base), &Grave(left.by));
-        } else if old.is_none() && self.engine.grave(base)?.is_some() {
+        } else if has_grave {
             writes.remove(&key::grave(base));
         }
         Ok(())
@@ -206,25 +231,12 @@ fn put_records(writes: &mut Writes, journal: &[(Revision, Vec<u8>)]) {
     }
 }
 
-fn seal_record(commit: &Commit, revision: Revision, priors: Vec<Revision>, previous: Digest) -> Vec<u8> {
-    format::seal(&WrittenRecord::from(&Record {
-        revision,
-        at: commit.at,
-        author: commit.author.clone(),
-        words: commit.words.clone(),
-        note: commit.note.clone(),
-        edits: commit.edits.clone(),
-        priors,
-        previous,
-    }))
-}
-
 /// Lays edits over what earlier ones of the group left.
 pub(super) fn lay_over(overlay: &mut Overlay, edits: &[Edit], by: Revision) {
     for edit in edits {
         let content = edit.after.as_ref().map(|row| format::seal(&WrittenRow::new(row, by)));
         let base = key::row(edit.table, &edit.key);
-        let old = overlay.get(&base).and_then(|left| left.old);
+        let old = overlay.get(&base).map_or(Old::Unknown, |left| left.old);
         overlay.insert(base, Left { content, by, old });
     }
 }

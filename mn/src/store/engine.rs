@@ -9,12 +9,12 @@ use std::path::Path;
 
 use common::id::{Digest, Revision};
 
-use super::format::{self, Body, Damage};
+use super::format::{self, Damage, Written};
 use super::{StoreError, key};
 
 /// How much sled may keep in memory, in bytes. Rows live in the model; sled only needs its upper
 /// levels and what a commit touches.
-const CACHE: u64 = 64 << 20;
+const CACHE: u64 = 16 << 20;
 
 /// How much of the disk is left alone, in bytes: enough for sled to open the store again, which
 /// writes a snapshot and may move segments of 512 KiB, and for an administrator to work with.
@@ -146,7 +146,7 @@ impl Writes {
     }
 
     /// Puts a short value sealed.
-    pub(super) fn put_sealed<T: Body>(&mut self, key: &[u8], value: &T) {
+    pub(super) fn put_sealed<T: Written>(&mut self, key: &[u8], value: &T) {
         self.put(key, &format::seal(value));
     }
 
@@ -168,11 +168,16 @@ pub(super) fn record(
     revision: Revision,
 ) -> Result<Option<(format::Record, Digest)>, StoreError> {
     let Some(bytes) = sealed(db, &key::record(revision))? else { return Ok(None) };
+    opened(revision, &bytes).map(Some)
+}
+
+/// The journal record of a revision, of its sealed bytes, and its digest.
+pub(super) fn opened(revision: Revision, sealed: &[u8]) -> Result<(format::Record, Digest), StoreError> {
     let damaged = |damage| StoreError::DamagedRecord { revision, damage };
-    let (written, digest) = format::unseal::<format::WrittenRecord>(&bytes).map_err(damaged)?;
+    let (written, digest) = format::unseal::<format::ReadRecord>(sealed).map_err(damaged)?;
     let record = format::Record::try_from(written).map_err(|_| damaged(Damage::Unreadable))?;
     if record.revision != revision {
         return Err(damaged(Damage::Misplaced));
     }
-    Ok(Some((record, digest)))
+    Ok((record, digest))
 }

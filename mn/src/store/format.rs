@@ -7,9 +7,9 @@
 use common::id::{Digest, Generation, Revision};
 use mn_core::table::schema::NoTable;
 use mn_core::table::{Edit, Row, RowKey, TableId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::key;
+use super::{Commit, key};
 
 /// The version of the layout as a whole. A store of a higher one is refused.
 pub(super) const FORMAT: u32 = 1;
@@ -56,38 +56,56 @@ pub struct Record {
     pub previous: Digest,
 }
 
-/// The cells of a row as they are written: the store's own form, so that the one in memory may
-/// change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Cells(Vec<(String, String)>);
+/// The cells of a row as they are written: a sequence of names and values, the store's own form, so
+/// that the one in memory may change.
+#[derive(Clone, Copy, Debug)]
+struct Cells<'a>(&'a Row);
 
-impl From<&Row> for Cells {
-    fn from(row: &Row) -> Self {
-        Self(row.cells().map(|(column, value)| (column.to_owned(), value.to_owned())).collect())
+impl Serialize for Cells<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Counted first, as the number stands in front.
+        let cells: Vec<(&str, &str)> = self.0.cells().collect();
+        serializer.collect_seq(cells)
     }
 }
 
-impl From<Cells> for Row {
-    fn from(written: Cells) -> Self {
-        written.0.iter().map(|(column, value)| (column.as_str(), value.as_str())).collect()
+/// The same, read.
+#[derive(Clone, Debug)]
+struct ReadCells(Row);
+
+impl<'de> Deserialize<'de> for ReadCells {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Lent out of the bytes: a large store has millions of cells.
+        let cells = Vec::<(&str, &str)>::deserialize(deserializer)?;
+        Ok(Self(cells.into_iter().collect()))
     }
 }
 
 /// A row as it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct WrittenRow {
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct WrittenRow<'a> {
     /// The revision that left it so. It stands first, where [`touched_by`] finds it.
     by: Revision,
-    cells: Cells,
+    cells: Cells<'a>,
 }
 
-impl WrittenRow {
-    pub(super) fn new(row: &Row, by: Revision) -> Self {
-        Self { by, cells: Cells::from(row) }
+impl<'a> WrittenRow<'a> {
+    pub(super) const fn new(row: &'a Row, by: Revision) -> Self {
+        Self { by, cells: Cells(row) }
     }
+}
 
+/// The same, read.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct ReadRow {
+    #[serde(rename = "by")]
+    _by: Revision,
+    cells: ReadCells,
+}
+
+impl ReadRow {
     pub(super) fn into_row(self) -> Row {
-        Row::from(self.cells)
+        self.cells.0
     }
 }
 
@@ -116,78 +134,113 @@ impl Base {
 }
 
 /// An [`Edit`] as it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct WrittenEdit {
-    table: String,
-    key: String,
-    before: Option<Cells>,
-    after: Option<Cells>,
+#[derive(Clone, Debug, Serialize)]
+struct WrittenEdit<'a> {
+    table: &'a str,
+    key: &'a str,
+    before: Option<Cells<'a>>,
+    after: Option<Cells<'a>>,
     prior: Revision,
 }
 
-impl WrittenEdit {
-    fn new(edit: &Edit, prior: Revision) -> Self {
+impl<'a> WrittenEdit<'a> {
+    fn new(edit: &'a Edit, prior: Revision) -> Self {
         Self {
-            table: edit.table.table().name.to_owned(),
-            key: edit.key.as_str().to_owned(),
-            before: edit.before.as_ref().map(Cells::from),
-            after: edit.after.as_ref().map(Cells::from),
+            table: edit.table.table().name,
+            key: edit.key.as_str(),
+            before: edit.before.as_ref().map(Cells),
+            after: edit.after.as_ref().map(Cells),
             prior,
         }
     }
 }
 
-impl TryFrom<WrittenEdit> for Edit {
+/// The same, read.
+#[derive(Clone, Debug, Deserialize)]
+struct ReadEdit {
+    table: String,
+    key: String,
+    before: Option<ReadCells>,
+    after: Option<ReadCells>,
+    prior: Revision,
+}
+
+impl TryFrom<ReadEdit> for Edit {
     type Error = NoTable;
-    fn try_from(written: WrittenEdit) -> Result<Self, NoTable> {
+    fn try_from(read: ReadEdit) -> Result<Self, NoTable> {
         Ok(Self {
-            table: TableId::named(&written.table)?,
-            key: RowKey::one(&written.key),
-            before: written.before.map(Row::from),
-            after: written.after.map(Row::from),
+            table: TableId::named(&read.table)?,
+            key: RowKey::one(&read.key),
+            before: read.before.map(|cells| cells.0),
+            after: read.after.map(|cells| cells.0),
         })
     }
 }
 
 /// A [`Record`] as it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct WrittenRecord {
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct WrittenRecord<'a> {
+    /// It stands first, where [`link`] finds it.
+    revision: Revision,
+    at: u64,
+    author: &'a str,
+    words: &'a [String],
+    note: &'a str,
+    edits: Vec<WrittenEdit<'a>>,
+    /// It stands last, where [`link`] finds it.
+    previous: Digest,
+}
+
+impl<'a> WrittenRecord<'a> {
+    /// The record of a commit; `priors` are as in [`Record`].
+    pub(super) fn new(commit: &'a Commit, revision: Revision, priors: &[Revision], previous: Digest) -> Self {
+        let priors = priors.iter().copied().chain(std::iter::repeat(Revision::ZERO));
+        Self {
+            revision,
+            at: commit.at,
+            author: &commit.author,
+            words: &commit.words,
+            note: &commit.note,
+            edits: commit
+                .edits
+                .iter()
+                .zip(priors)
+                .map(|(edit, prior)| WrittenEdit::new(edit, prior))
+                .collect(),
+            previous,
+        }
+    }
+}
+
+/// The same, read.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct ReadRecord {
     revision: Revision,
     at: u64,
     author: String,
     words: Vec<String>,
     note: String,
-    edits: Vec<WrittenEdit>,
+    edits: Vec<ReadEdit>,
     previous: Digest,
 }
 
-impl From<&Record> for WrittenRecord {
-    fn from(record: &Record) -> Self {
-        Self {
-            revision: record.revision,
-            at: record.at,
-            author: record.author.clone(),
-            words: record.words.clone(),
-            note: record.note.clone(),
-            edits: record
-                .edits
-                .iter()
-                .zip(record.priors.iter().copied().chain(std::iter::repeat(Revision::ZERO)))
-                .map(|(edit, prior)| WrittenEdit::new(edit, prior))
-                .collect(),
-            previous: record.previous,
-        }
-    }
-}
-
-impl TryFrom<WrittenRecord> for Record {
+impl TryFrom<ReadRecord> for Record {
     type Error = NoTable;
-    fn try_from(written: WrittenRecord) -> Result<Self, NoTable> {
-        let WrittenRecord { revision, at, author, words, note, edits, previous } = written;
+    fn try_from(read: ReadRecord) -> Result<Self, NoTable> {
+        let ReadRecord { revision, at, author, words, note, edits, previous } = read;
         let priors = edits.iter().map(|edit| edit.prior).collect();
         let edits = edits.into_iter().map(Edit::try_from).collect::<Result<_, _>>()?;
         Ok(Self { revision, at, author, words, note, edits, priors, previous })
     }
+}
+
+/// What holds the journal together, of the sealed bytes of one record: its revision, the digest of
+/// the record before it and its own. The edits are not looked at, of which there may be millions.
+pub(super) fn link(sealed: &[u8]) -> Result<(Revision, Digest, Digest), Damage> {
+    let (body, digest) = opened(sealed)?;
+    let (Versioned::V1(revision), _) = postcard::take_from_bytes(body).map_err(|_| Damage::Unreadable)?;
+    let previous = body.last_chunk::<32>().ok_or(Damage::Unreadable)?;
+    Ok((revision, Digest::from_bytes(*previous), digest))
 }
 
 /// The generation of a service node's slice, as it was last pushed or is about to be.
@@ -214,14 +267,23 @@ enum Versioned<T> {
     V1(T),
 }
 
-/// A kind of thing that is written, told apart so that no value is read as another kind.
-pub(super) trait Body: Serialize + for<'de> Deserialize<'de> {}
+/// A kind of thing that is written; named, so that nothing is written by mistake.
+pub(super) trait Written: Serialize {}
+/// The same, as it is read.
+pub(super) trait Body: for<'de> Deserialize<'de> {}
+impl Written for Head {}
 impl Body for Head {}
-impl Body for WrittenRecord {}
-impl Body for WrittenRow {}
+impl Written for WrittenRecord<'_> {}
+impl Body for ReadRecord {}
+impl Written for WrittenRow<'_> {}
+impl Body for ReadRow {}
+impl Written for Issued {}
 impl Body for Issued {}
+impl Written for Cursor {}
 impl Body for Cursor {}
+impl Written for Grave {}
 impl Body for Grave {}
+impl Written for Base {}
 impl Body for Base {}
 
 /// Why bytes are not what they should be.
@@ -242,7 +304,7 @@ pub enum Damage {
 }
 
 /// `length, BLAKE3, body`.
-pub(super) fn seal<T: Body>(value: &T) -> Vec<u8> {
+pub(super) fn seal<T: Written>(value: &T) -> Vec<u8> {
     // Plain data always encodes: no sequence of unknown length, no foreign serializer.
     let body = postcard::to_stdvec(&Versioned::V1(value)).unwrap_or_default();
     let mut bytes = Vec::with_capacity(HEADER + body.len());
@@ -254,18 +316,21 @@ pub(super) fn seal<T: Body>(value: &T) -> Vec<u8> {
 
 /// The value, and the digest of its body.
 pub(super) fn unseal<T: Body>(bytes: &[u8]) -> Result<(T, Digest), Damage> {
-    let (length, rest) = bytes.split_first_chunk::<8>().ok_or(Damage::NotWhole)?;
+    let (body, digest) = opened(bytes)?;
+    let Versioned::V1(value) = postcard::from_bytes(body).map_err(|_| Damage::Unreadable)?;
+    Ok((value, digest))
+}
+
+/// The body, whose checksum holds, and its digest.
+fn opened(sealed: &[u8]) -> Result<(&[u8], Digest), Damage> {
+    let (length, rest) = sealed.split_first_chunk::<8>().ok_or(Damage::NotWhole)?;
     let (digest, body) = rest.split_first_chunk::<32>().ok_or(Damage::NotWhole)?;
     let length = usize::try_from(u64::from_be_bytes(*length)).unwrap_or(usize::MAX);
     if length != body.len() || length > MAX_BODY {
         return Err(Damage::NotWhole);
     }
     let digest = Digest::from_bytes(*digest);
-    if Digest::of(body) != digest {
-        return Err(Damage::Checksum);
-    }
-    let Versioned::V1(value) = postcard::from_bytes(body).map_err(|_| Damage::Unreadable)?;
-    Ok((value, digest))
+    if Digest::of(body) == digest { Ok((body, digest)) } else { Err(Damage::Checksum) }
 }
 
 /// The digest of the body of sealed bytes; all zeros where they are too short to have one.
@@ -301,19 +366,14 @@ mod tests {
         assert_eq!(touched_by(&sealed), Some(Revision::new(9)));
         let cursor = Cursor { series: 3, reports: 300 };
         assert_eq!(&seal(&cursor)[HEADER..], [0, 3, 0xac, 2]);
-        let record = Record {
-            revision: Revision::new(7),
-            at: 1,
-            author: "root".to_owned(),
-            words: vec!["chdef".to_owned()],
-            note: String::new(),
-            edits: Vec::new(),
-            priors: Vec::new(),
-            previous: Digest::from_bytes([0; 32]),
-        };
+        let commit =
+            Commit { author: "root".to_owned(), at: 1, words: vec!["chdef".to_owned()], ..Commit::default() };
+        let previous = Digest::from_bytes([0; 32]);
+        let sealed = seal(&WrittenRecord::new(&commit, Revision::new(7), &[], previous));
         let mut want = b"\0\x07\x01\x04root\x01\x05chdef\0\0".to_vec();
         want.extend_from_slice(&[0; 32]);
-        assert_eq!(&seal(&WrittenRecord::from(&record))[HEADER..], want);
+        assert_eq!(&sealed[HEADER..], want);
+        assert_eq!(link(&sealed), Ok((Revision::new(7), previous, digest(&sealed))));
     }
 
     #[test]
@@ -327,7 +387,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
-            let _ = unseal::<WrittenRecord>(&bytes);
+            let _ = (unseal::<ReadRecord>(&bytes), link(&bytes));
             let _ = unseal::<Head>(&bytes);
             let _ = (digest(&bytes), touched_by(&bytes));
             prop_assert!(parts_of(&bytes) >= 1);

@@ -115,7 +115,7 @@ impl History {
     /// What is damaged.
     pub fn verify(&self, newest: Revision) -> Result<(), StoreError> {
         let base = engine::base(&self.db)?;
-        load::verify(&self.db, &base, base.revision, newest, |_| ()).map(drop)
+        load::verify(&self.db, &base, base.revision, newest, |_, _| Ok(())).map(drop)
     }
 
     /// The keys of a table's rows whose first part is `first`: those that are there, and those that

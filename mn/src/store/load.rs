@@ -9,11 +9,11 @@ use std::path::Path;
 
 use common::id::{Digest, Revision, SnName};
 use common::slice::Sum;
-use mn_core::table::{RowKey, TableId, Tables};
+use mn_core::table::{Gathering, RowKey, TableId, Tables};
 
 use super::commit::{Overlay, lay_over};
 use super::engine::{self, Engine, Writes};
-use super::format::{self, Base, Body, Damage, FORMAT, Head, Record, WrittenRow};
+use super::format::{self, Base, Body, Damage, FORMAT, Head, ReadRow};
 use super::{Loaded, Store, StoreError, key};
 
 /// How many records at the end of the journal are checked before a store opens. The rest is history
@@ -91,10 +91,12 @@ fn has_forgotten(engine: &Engine, base: &Base) -> Result<bool, StoreError> {
 fn verify_end(engine: &Engine, base: &Base, head: &Head) -> Result<Overlay, StoreError> {
     let mut overlay = Overlay::new();
     let start = Revision::new(head.revision.value().saturating_sub(END)).min(head.applied).max(base.revision);
-    let end = verify(&engine.reader(), base, start, head.revision, |record| {
-        if record.revision > head.applied {
-            lay_over(&mut overlay, &record.edits, record.revision);
+    let end = verify(&engine.reader(), base, start, head.revision, |revision, sealed| {
+        if revision > head.applied {
+            let (record, _) = engine::opened(revision, sealed)?;
+            lay_over(&mut overlay, &record.edits, revision);
         }
+        Ok(())
     })?;
     match end {
         Some(chain) if chain != head.chain => {
@@ -105,66 +107,80 @@ fn verify_end(engine: &Engine, base: &Base, head: &Head) -> Result<Overlay, Stor
 }
 
 /// Checks the records after one revision up to another: each whole, each holding the digest of the
-/// one before; the first of the journal the digest that was kept of what is forgotten. Gives the
-/// digest of the last, none where there is no record.
+/// one before; the first of the journal the digest that was kept of what is forgotten. Hands over the
+/// sealed bytes of each, and gives the digest of the last, none where there is no record.
+///
+/// What a record's edits are is not read: their bytes are those that were written, and there may be
+/// millions of them.
 pub(super) fn verify(
     db: &sled::Db,
     base: &Base,
     after: Revision,
     last: Revision,
-    mut each: impl FnMut(&Record),
+    mut each: impl FnMut(Revision, &[u8]) -> Result<(), StoreError>,
 ) -> Result<Option<Digest>, StoreError> {
     let mut chain = (after == base.revision).then_some(base.chain);
     let mut revision = after;
-    while revision < last {
+    let records = key::record(after.next())..key::record(last.next());
+    wholes(db.range(records), "read the journal", &mut |at, sealed| {
         revision = revision.next();
         let damaged = |damage| StoreError::DamagedRecord { revision, damage };
-        let (record, digest) = engine::record(db, revision)?.ok_or_else(|| damaged(Damage::NotWhole))?;
-        if chain.is_some_and(|chain| record.previous != chain) {
+        if at != key::record(revision) {
+            return Err(damaged(Damage::NotWhole));
+        }
+        let (found, previous, digest) = format::link(sealed).map_err(damaged)?;
+        if found != revision || chain.is_some_and(|chain| previous != chain) {
             return Err(damaged(Damage::Misplaced));
         }
         chain = Some(digest);
-        each(&record);
+        each(revision, sealed)
+    })?;
+    if revision < last {
+        return Err(StoreError::DamagedRecord { revision: revision.next(), damage: Damage::NotWhole });
     }
     Ok(chain)
+}
+
+/// What is done with a thing of the store: what its keys begin with, and its sealed bytes.
+type Take<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
+/// Hands over what stands in a part of the store, in order: what each thing's keys begin with, and
+/// its parts put together.
+fn wholes(items: sled::Iter, doing: &'static str, take: &mut Take<'_>) -> Result<(), StoreError> {
+    let (mut base, mut bytes) = (Vec::new(), Vec::new());
+    for item in items {
+        let (key, value) = item.map_err(|source| StoreError::Sled { doing, source })?;
+        let split = key::split_part(&key);
+        let (of, number) = split
+            .ok_or_else(|| StoreError::DamagedRow { what: "a key".to_owned(), damage: Damage::NotWhole })?;
+        if number == 0 || of != base {
+            if !base.is_empty() {
+                take(&base, &bytes)?;
+            }
+            base.clear();
+            base.extend_from_slice(of);
+            bytes.clear();
+        }
+        bytes.extend_from_slice(&value);
+    }
+    if base.is_empty() { Ok(()) } else { take(&base, &bytes) }
 }
 
 impl Store {
     /// Reads all rows and counts the set of them.
     fn read_rows(&mut self) -> Result<Tables, StoreError> {
-        let mut tables = Tables::new();
-        let mut pending: Option<(Vec<u8>, Vec<u8>)> = None;
-        for item in self.engine.reader().scan_prefix(key::ROWS) {
-            let (key, value) = item.map_err(|source| StoreError::Sled { doing: "read the rows", source })?;
-            let Some((base, number)) = key::split_part(&key) else {
-                return Err(StoreError::DamagedRow {
-                    what: "a row's key".to_owned(),
-                    damage: Damage::NotWhole,
-                });
-            };
-            match pending.as_mut() {
-                Some((of, bytes)) if number > 0 && of == base => bytes.extend_from_slice(&value),
-                _ => {
-                    if let Some((base, bytes)) = pending.replace((base.to_vec(), value.to_vec())) {
-                        self.take_row(&mut tables, &base, &bytes)?;
-                    }
-                }
-            }
-        }
-        if let Some((base, bytes)) = pending {
-            self.take_row(&mut tables, &base, &bytes)?;
-        }
-        Ok(tables)
-    }
-
-    fn take_row(&mut self, tables: &mut Tables, base: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
-        let damaged = |damage| StoreError::DamagedRow { what: describe(base), damage };
-        let (written, content) = format::unseal::<WrittenRow>(bytes).map_err(damaged)?;
-        let (table, row) = key::table_and_row(base).ok_or_else(|| damaged(Damage::Unreadable))?;
-        let table = TableId::named(table).map_err(|_| damaged(Damage::Unreadable))?;
-        self.rows.add(&format::member(base, &content));
-        tables.load(table, RowKey::one(row), written.into_row());
-        Ok(())
+        let mut gathering = Gathering::default();
+        let rows = self.engine.reader().scan_prefix(key::ROWS);
+        wholes(rows, "read the rows", &mut |base, bytes| {
+            let damaged = |damage| StoreError::DamagedRow { what: describe(base), damage };
+            let (read, content) = format::unseal::<ReadRow>(bytes).map_err(damaged)?;
+            let (table, row) = key::table_and_row(base).ok_or_else(|| damaged(Damage::Unreadable))?;
+            let table = TableId::named(table).map_err(|_| damaged(Damage::Unreadable))?;
+            self.rows.add(&format::member(base, &content));
+            gathering.take(table, RowKey::one(row), read.into_row());
+            Ok(())
+        })?;
+        Ok(gathering.finish())
     }
 }
 

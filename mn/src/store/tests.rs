@@ -331,17 +331,8 @@ fn a_large_group_that_is_cut_anywhere_is_there_or_not() {
     let big = many(5_000, 100);
     {
         let (store, _) = Store::open(&dir).unwrap();
-        let record = Record {
-            revision: Revision::new(2),
-            at: 1,
-            author: String::new(),
-            words: Vec::new(),
-            note: String::new(),
-            edits: big.edits.clone(),
-            priors: Vec::new(),
-            previous: store.head.chain,
-        };
-        let sealed = format::seal(&format::WrittenRecord::from(&record));
+        let cut = Commit { at: 1, edits: big.edits.clone(), ..Commit::default() };
+        let sealed = format::seal(&format::WrittenRecord::new(&cut, Revision::new(2), &[], store.head.chain));
         store.stage(&[(Revision::new(2), sealed)]).unwrap();
     }
     {

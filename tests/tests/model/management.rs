@@ -202,7 +202,7 @@ impl Management {
     }
 
     fn desire(&mut self, sn: SnName, actions: &mut Vec<Action>) {
-        let event = match self.derivation.slice(&sn) {
+        let event = match self.derivation.outline(&sn) {
             Some(slice) => Event::Desired { sn, slice: slice.clone() },
             None => Event::Gone(sn),
         };
@@ -211,7 +211,7 @@ impl Management {
 
     fn look_at_the_whole(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
-        let all: Vec<SnName> = self.derivation.slices().map(|(sn, _)| sn.clone()).collect();
+        let all: Vec<SnName> = self.derivation.outlines().map(|(sn, _)| sn.clone()).collect();
         all.into_iter().for_each(|sn| self.desire(sn, &mut actions));
         actions
     }
@@ -227,7 +227,8 @@ impl Management {
                         net.step(ME)?;
                         self.machine.handle(Event::Numbered(stamp), &mut more);
                     }
-                    Action::Push { stamp, base, delta } => {
+                    Action::Push { stamp, base, changed } => {
+                        let delta = self.derivation.filled(&self.model, &stamp.sn, &changed);
                         let Some(link) = self.sessions.get(&stamp.sn).copied() else { continue };
                         let head = PushHead { stamp, signature: Vec::new(), base };
                         for message in [ToSn::Push(head), ToSn::Part(delta), ToSn::PushEnd] {

@@ -15,6 +15,7 @@ fuzz -> sn-proto
 mn -> common
 mn -> mn-core
 mn -> runtime
+mn -> sys
 mn-core -> common
 node-agent -> common
 node-agent -> runtime

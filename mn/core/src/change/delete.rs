@@ -157,10 +157,12 @@ pub(super) fn rows_of(model: &Model, kind: &'static ObjectType, name: &str) -> B
         }
     }
     if kind.name == "node" {
-        // A removed node is a stranger at once: its certificate and its token go with it.
+        // A removed node is a stranger at once: its certificate and its token go with it, as a node
+        // and as a service node.
         for table in [schema::MEMBER, schema::JOINTOKEN] {
-            let rows = tables.rows(table).filter(|(_, row)| row.cell("name") == Some(name));
-            found.extend(rows.map(|(key, _)| (table, key.clone())));
+            let keys = ["node", "sn"].map(|kind| RowKey::of([kind, name]));
+            let there = keys.into_iter().filter(|key| tables.row(table, key.as_str()).is_some());
+            found.extend(there.map(|key| (table, key)));
         }
         found.extend(
             tables.rows_under(schema::SNADDRESS, name).map(|(key, _)| (schema::SNADDRESS, key.clone())),

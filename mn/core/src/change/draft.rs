@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use common::id::Revision;
-use serde::{Deserialize, Serialize};
 
 use crate::model::Model;
 use crate::table::{Edit, Row, RowKey, TableId};
@@ -12,10 +11,20 @@ use crate::table::{Edit, Row, RowKey, TableId};
 ///
 /// Made only by the planners of [`super`], through [`Draft::finish`]; the store refuses it when
 /// its revision is no longer the newest, and then it is planned again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Change {
     base: Revision,
     edits: Vec<Edit>,
+    /// What the edits make of the model they were planned on, so that nobody carries them out twice.
+    /// Boxed, as a change is part of answers that are mostly without one.
+    after: Box<Model>,
+}
+
+impl PartialEq for Change {
+    /// The model follows from the rest.
+    fn eq(&self, other: &Self) -> bool {
+        (self.base, &self.edits) == (other.base, &other.edits)
+    }
 }
 
 impl Change {
@@ -34,9 +43,14 @@ impl Change {
         self.edits.is_empty()
     }
 
-    /// The same, for whoever keeps them.
-    pub fn into_edits(self) -> Vec<Edit> {
-        self.edits
+    /// The edits, and what they make of the model of [`Change::base`], whose revision it still has.
+    pub fn into_parts(self) -> (Vec<Edit>, Model) {
+        (self.edits, *self.after)
+    }
+
+    /// What the edits make of the model they were planned on.
+    pub(super) const fn after(&self) -> &Model {
+        &self.after
     }
 
     /// The edits that take it back.
@@ -168,12 +182,7 @@ impl Draft {
 
     /// The change: edits of one row merged, and what comes to nothing dropped.
     pub fn finish(self) -> Change {
-        self.close().0
-    }
-
-    /// The change, and the model as it would be with it.
-    pub(super) fn close(self) -> (Change, Model) {
-        (Change { base: self.base, edits: merged(self.log) }, self.model)
+        Change { base: self.base, edits: merged(self.log), after: Box::new(self.model) }
     }
 
     fn write(&mut self, table: TableId, key: &RowKey, after: Option<Row>) {

@@ -58,8 +58,8 @@ pub(super) fn plan(
         let mut draft = Draft::new(model);
         let mut talk = Talk::new(context);
         let Some(parts) = build(&mut draft, &mut talk, &refused) else { return talk.finish(None) };
-        let (change, after) = draft.close();
-        let found = judge(model, &after, &change, &parts);
+        let change = draft.finish();
+        let found = judge(model, &change, &parts);
         let known = refused.0.len();
         refused.0.extend(found.refused);
         if refused.0.len() == known {
@@ -78,12 +78,15 @@ struct Judgement {
     warnings: Vec<String>,
 }
 
-fn judge(model: &Model, after: &Model, change: &Change, parts: &[Part]) -> Judgement {
-    let findings = check::change(model, after, change.edits());
+fn judge(model: &Model, change: &Change, parts: &[Part]) -> Judgement {
+    let findings = check::change(model, change.after(), change.edits());
     let mut refused = BTreeMap::new();
+    let by_name: BTreeMap<&str, &Part> = match findings.refusals.is_empty() {
+        true => BTreeMap::new(),
+        false => parts.iter().rev().map(|part| (part.name.as_str(), part)).collect(),
+    };
     for refusal in &findings.refusals {
-        let is_it = |part: &&Part| part.name == refusal.subject;
-        let at_fault: Vec<&Part> = match parts.iter().find(is_it) {
+        let at_fault: Vec<&Part> = match by_name.get(refusal.subject.as_str()) {
             Some(part) => vec![part],
             // What a group says may make one of its members wrong, which is no part of the command.
             None => parts.iter().filter(|part| part.kind.name == "group").collect(),

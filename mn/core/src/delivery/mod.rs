@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 
 use common::id::{Generation, SnName};
-use common::slice::{Delta, Slice, Stamp};
+use common::slice::{Changed, Outline, Stamp};
 use common::wire::push::{Ack, Outcome};
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ pub enum Event {
         /// Which.
         sn: SnName,
         /// What.
-        slice: Slice,
+        slice: Outline,
     },
     /// The service node is gone from the definitions.
     Gone(SnName),
@@ -66,8 +66,8 @@ pub enum Action {
         stamp: Stamp,
         /// On which generation the delta stands; none when it is the whole.
         base: Option<Generation>,
-        /// The change.
-        delta: Delta,
+        /// Which entries, as the slice that shall be held has them now.
+        changed: Changed,
     },
     /// Someone must look at this.
     Alarm {
@@ -102,17 +102,17 @@ pub enum Standing {
 #[derive(Debug, Default)]
 struct Peer {
     /// What it shall hold, and its number once that is durable.
-    desired: Option<Slice>,
+    desired: Option<Outline>,
     stamp: Option<Stamp>,
     /// The number that is being made durable.
     numbering: Option<Stamp>,
     /// The last slice that it acknowledged, to make deltas from.
-    acked: Option<(Stamp, Slice)>,
+    acked: Option<(Stamp, Outline)>,
     connected: bool,
     /// What it says it holds.
     holds: Option<Stamp>,
     /// The push that is under way.
-    in_flight: Option<(Stamp, Slice)>,
+    in_flight: Option<(Stamp, Outline)>,
     /// Its last word on the current stamp.
     outcome: Option<(Stamp, Outcome)>,
     /// It asked for the whole.
@@ -247,7 +247,7 @@ impl Machine {
                 // A service node that has just started waits for our word that it holds the newest.
                 peer.in_flight = Some((stamp.clone(), desired.clone()));
                 let base = Some(stamp.generation);
-                actions.push(Action::Push { stamp, base, delta: Delta::default() });
+                actions.push(Action::Push { stamp, base, changed: Changed::default() });
             }
             return;
         }
@@ -256,12 +256,12 @@ impl Machine {
             return; // Another slice can help, or time: a full disk, a busy inbox.
         }
         let base = peer.acked.as_ref().filter(|(held, _)| !peer.whole && peer.holds.as_ref() == Some(held));
-        let (base, delta) = match base {
-            Some((held, slice)) => (Some(held.generation), slice.delta_to(desired)),
-            None => (None, Slice::new().delta_to(desired)),
+        let (base, changed) = match base {
+            Some((held, slice)) => (Some(held.generation), slice.changed_to(desired)),
+            None => (None, Outline::default().changed_to(desired)),
         };
         peer.in_flight = Some((stamp.clone(), desired.clone()));
-        actions.push(Action::Push { stamp, base, delta });
+        actions.push(Action::Push { stamp, base, changed });
     }
 
     /// How far a service node has come; none where there is no such.
@@ -294,7 +294,7 @@ impl Machine {
     }
 
     /// What a service node shall hold.
-    pub fn desired(&self, sn: &SnName) -> Option<&Slice> {
+    pub fn desired(&self, sn: &SnName) -> Option<&Outline> {
         self.peers.get(sn)?.desired.as_ref()
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use common::id::SnName;
-use common::slice::{Entry, Export, File, FilePath, Host, Image, Key, Net, Peer, Services, Site, Slice};
+use common::slice::{Entry, Export, File, FilePath, Host, Image, Key, Net, Outline, Peer, Services, Site};
 
 use super::{Facts, Need, boot, servers};
 use crate::model::{Gateway, Model, Network, Server};
@@ -19,7 +19,7 @@ pub(super) fn derive<'a>(
     sn: &SnName,
     facts: &Facts,
     needs: impl Iterator<Item = &'a Need>,
-    slice: &Slice,
+    slice: &Outline,
 ) -> Vec<Entry> {
     let mut entries = vec![Entry::Site(site(model, facts))];
     let services = services(model, sn);
@@ -142,8 +142,8 @@ fn network(model: &Model, sn: &SnName, network: &Network) -> common::slice::Netw
 }
 
 /// A name with all addresses that any of `sources` has, unless a node of the slice has that name.
-fn host(model: &Model, slice: &Slice, name: &str, sources: &[&str]) -> Option<Entry> {
-    if name.parse().is_ok_and(|node| slice.entry(&Key::Node(node)).is_some()) {
+fn host(model: &Model, slice: &Outline, name: &str, sources: &[&str]) -> Option<Entry> {
+    if name.parse().is_ok_and(|node| slice.contains(&Key::Node(node))) {
         return None;
     }
     let mut addresses: Vec<IpAddr> = Vec::new();

@@ -15,12 +15,14 @@ mod servers;
 mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use common::id::{Digest, NodeName, SnName};
-use common::slice::{Entry, Key, Slice};
+use common::slice::{Changed, Delta, Encoded, Entry, Key, Outline, Slice};
 
 pub use self::base::services as services_of;
 pub use self::boot::{Bootable, bootable, image_of, shell_files, state_of};
+use self::node::Kept;
 pub use self::node::{pool_of, role_of, script_hash, scripts_of};
 pub use self::servers::{NoAddress, address_for, address_on, addresses_of, service_node_named};
 pub use self::touched::Touched;
@@ -58,14 +60,21 @@ enum Need {
 pub fn slice(model: &Model, sn: &SnName, facts: &Facts) -> Slice {
     let mut derived = Derived::default();
     derived.rebuild(model, sn, facts, model.nodes());
-    derived.slice
+    let all = Outline::default().changed_to(&derived.outline);
+    let mut slice = Slice::new();
+    // What the outline holds is no longer than an entry may be.
+    let _ = slice.apply(derived.filled(model, sn, facts, &all));
+    slice
 }
 
-/// One service node's slice, with who needs what in it.
+/// The outline of one service node's slice, with who needs what in it.
 #[derive(Clone, Debug, Default)]
 struct Derived {
-    slice: Slice,
-    needs: BTreeMap<NodeName, BTreeSet<Need>>,
+    outline: Outline,
+    /// Most nodes of a rack need the same, which is kept once.
+    needs: BTreeMap<NodeName, Arc<BTreeSet<Need>>>,
+    /// How many nodes need the same.
+    sets: BTreeMap<Arc<BTreeSet<Need>>, usize>,
     counts: BTreeMap<Need, usize>,
 }
 
@@ -79,25 +88,28 @@ impl Derived {
     ) {
         *self = Self::default();
         for node in nodes {
-            self.node(model, sn, node);
+            self.node(model, sn, node, &mut Kept::default());
         }
         self.base(model, sn, facts);
     }
 
     /// Derives one node anew; says whether the slice's needs have changed, so that what stands on
     /// them ([`Derived::base`]) is to be derived anew too.
-    fn node(&mut self, model: &Model, sn: &SnName, name: &NodeName) -> bool {
-        let wanted = match node::derive(model, sn, name) {
+    fn node(&mut self, model: &Model, sn: &SnName, name: &NodeName, kept: &mut Kept) -> bool {
+        let wanted = match node::derive(model, sn, name, kept) {
             Some((node, needs)) => {
-                self.put(Entry::Node(Box::new(node)));
+                self.put(&Entry::Node(Box::new(node)));
                 needs
             }
             None => {
-                self.slice.remove(&Key::Node(name.clone()));
+                self.outline.remove(&Key::Node(name.clone()));
                 BTreeSet::new()
             }
         };
-        let had = self.needs.remove(name).unwrap_or_default();
+        let had = self.needs.get(name).cloned().unwrap_or_default();
+        if *had == wanted {
+            return false;
+        }
         let mut changed = false;
         for need in wanted.difference(&had) {
             let count = self.counts.entry(need.clone()).or_insert(0);
@@ -112,35 +124,71 @@ impl Derived {
                 changed = true;
             }
         }
-        if !wanted.is_empty() {
-            self.needs.insert(name.clone(), wanted);
-        }
+        self.need(name, &had, wanted);
         changed
+    }
+
+    /// Remembers what a node needs, in place of what it needed.
+    fn need(&mut self, name: &NodeName, had: &Arc<BTreeSet<Need>>, wanted: BTreeSet<Need>) {
+        if let Some(count) = self.sets.get_mut(had) {
+            *count -= 1;
+            if *count == 0 {
+                self.sets.remove(had);
+            }
+        }
+        if wanted.is_empty() {
+            self.needs.remove(name);
+            return;
+        }
+        let known = self.sets.get_key_value(&wanted).map(|(known, _)| Arc::clone(known));
+        let wanted = known.unwrap_or_else(|| Arc::new(wanted));
+        *self.sets.entry(Arc::clone(&wanted)).or_insert(0) += 1;
+        self.needs.insert(name.clone(), wanted);
     }
 
     /// Derives everything but the nodes.
     fn base(&mut self, model: &Model, sn: &SnName, facts: &Facts) {
-        let entries = base::derive(model, sn, facts, self.counts.keys(), &self.slice);
+        let entries = base::derive(model, sn, facts, self.counts.keys(), &self.outline);
         let wanted: BTreeSet<Key> = entries.iter().map(Entry::key).collect();
-        let stale = |key: &Key| !matches!(key, Key::Node(_)) && !wanted.contains(key);
-        let stale: Vec<Key> =
-            self.slice.records().map(|(key, _)| key).filter(|key| stale(key)).cloned().collect();
+        let stale = |key: &&Key| !matches!(key, Key::Node(_)) && !wanted.contains(*key);
+        let stale: Vec<Key> = self.outline.keys().filter(stale).cloned().collect();
         for key in stale {
-            self.slice.remove(&key);
+            self.outline.remove(&key);
         }
-        for entry in entries {
+        for entry in &entries {
             self.put(entry);
         }
     }
 
-    fn put(&mut self, entry: Entry) {
+    fn put(&mut self, entry: &Entry) {
         // An entry beyond the bound of its size cannot be sent; the checks of a change refuse the
         // values that could make one, so it is left out here.
-        let _ = self.slice.put(entry);
+        let _ = self.outline.put(entry);
+    }
+
+    /// The contents of some entries, derived anew from the model that the outline is of.
+    fn filled(&self, model: &Model, sn: &SnName, facts: &Facts, changed: &Changed) -> Delta {
+        let mut others: BTreeMap<Key, Entry> = BTreeMap::new();
+        if changed.put.iter().any(|key| !matches!(key, Key::Node(_))) {
+            let entries = base::derive(model, sn, facts, self.counts.keys(), &self.outline);
+            others.extend(entries.into_iter().map(|entry| (entry.key(), entry)));
+        }
+        let mut entry = |key: &Key| match key {
+            Key::Node(name) => {
+                let derived = node::derive(model, sn, name, &mut Kept::default());
+                derived.map(|(node, _)| Entry::Node(Box::new(node)))
+            }
+            key => others.remove(key),
+        };
+        let entries = changed.put.iter().filter_map(&mut entry);
+        Delta {
+            put: entries.filter_map(|entry| Encoded::of(&entry).ok()).collect(),
+            delete: changed.delete.clone(),
+        }
     }
 }
 
-/// The slices of all service nodes, kept while the model changes.
+/// The outlines of the slices of all service nodes, kept while the model changes.
 #[derive(Clone, Debug)]
 pub struct Derivation {
     facts: Facts,
@@ -148,49 +196,64 @@ pub struct Derivation {
 }
 
 impl Derivation {
+    /// Of a model in which there is nothing.
+    pub const fn empty(facts: Facts) -> Self {
+        Self { facts, by_sn: BTreeMap::new() }
+    }
+
     /// Derives everything.
     pub fn new(model: &Model, facts: Facts) -> Self {
-        let mut derivation = Self { facts, by_sn: BTreeMap::new() };
+        let mut derivation = Self::empty(facts);
         derivation.rebuild(model);
         derivation
     }
 
     fn rebuild(&mut self, model: &Model) {
-        let mut members: BTreeMap<SnName, Vec<&NodeName>> =
-            model.service_nodes().into_iter().map(|sn| (sn, Vec::new())).collect();
+        self.by_sn = model.service_nodes().into_iter().map(|sn| (sn, Derived::default())).collect();
         for name in model.nodes() {
+            let mut kept = Kept::default();
             for sn in node::holders_of(model, name) {
-                members.entry(sn).or_default().push(name);
+                self.by_sn.entry(sn.clone()).or_default().node(model, &sn, name, &mut kept);
             }
         }
-        self.by_sn.retain(|sn, _| members.contains_key(sn));
-        for (sn, nodes) in members {
-            let derived = self.by_sn.entry(sn.clone()).or_default();
-            derived.rebuild(model, &sn, &self.facts, nodes);
+        for (sn, derived) in &mut self.by_sn {
+            derived.base(model, sn, &self.facts);
         }
     }
 
     /// Follows a committed change; says whose slices differ now, service nodes that came or went
     /// included.
     pub fn follow(&mut self, before: &Model, after: &Model, edits: &[Edit]) -> BTreeSet<SnName> {
-        let old = self.digests();
         match Touched::by(before, after, edits) {
-            Touched::Nothing => return BTreeSet::new(),
-            Touched::Everything => self.rebuild(after),
+            Touched::Nothing => BTreeSet::new(),
+            Touched::Everything => {
+                let old = self.digests();
+                self.rebuild(after);
+                let new = self.digests();
+                let all: BTreeSet<&SnName> = old.keys().chain(new.keys()).collect();
+                all.into_iter().filter(|sn| old.get(*sn) != new.get(*sn)).cloned().collect()
+            }
             Touched::Nodes(nodes) => self.follow_nodes(before, after, &nodes),
         }
-        let new = self.digests();
-        let all: BTreeSet<&SnName> = old.keys().chain(new.keys()).collect();
-        all.into_iter().filter(|sn| old.get(*sn) != new.get(*sn)).cloned().collect()
     }
 
-    fn follow_nodes(&mut self, before: &Model, after: &Model, nodes: &BTreeSet<NodeName>) {
+    fn follow_nodes(
+        &mut self,
+        before: &Model,
+        after: &Model,
+        nodes: &BTreeSet<NodeName>,
+    ) -> BTreeSet<SnName> {
+        let mut old: BTreeMap<SnName, Option<Digest>> = BTreeMap::new();
         let mut shaken = BTreeSet::new();
         for name in nodes {
             let mut holders = node::holders_of(before, name);
             holders.extend(node::holders_of(after, name));
+            let mut kept = Kept::default();
             for sn in holders {
-                if self.by_sn.entry(sn.clone()).or_default().node(after, &sn, name) {
+                if !old.contains_key(&sn) {
+                    old.insert(sn.clone(), self.outline(&sn).map(Outline::digest));
+                }
+                if self.by_sn.entry(sn.clone()).or_default().node(after, &sn, name, &mut kept) {
                     shaken.insert(sn);
                 }
             }
@@ -200,19 +263,27 @@ impl Derivation {
                 derived.base(after, &sn, &self.facts);
             }
         }
+        let differs = |sn: &SnName, old: Option<Digest>| self.outline(sn).map(Outline::digest) != old;
+        old.into_iter().filter(|(sn, old)| differs(sn, *old)).map(|(sn, _)| sn).collect()
     }
 
     fn digests(&self) -> BTreeMap<SnName, Digest> {
-        self.slices().map(|(sn, slice)| (sn.clone(), slice.digest())).collect()
+        self.outlines().map(|(sn, outline)| (sn.clone(), outline.digest())).collect()
     }
 
-    /// A service node's slice.
-    pub fn slice(&self, sn: &SnName) -> Option<&Slice> {
-        self.by_sn.get(sn).map(|derived| &derived.slice)
+    /// The outline of a service node's slice.
+    pub fn outline(&self, sn: &SnName) -> Option<&Outline> {
+        self.by_sn.get(sn).map(|derived| &derived.outline)
     }
 
-    /// All slices.
-    pub fn slices(&self) -> impl Iterator<Item = (&SnName, &Slice)> {
-        self.by_sn.iter().map(|(sn, derived)| (sn, &derived.slice))
+    /// All outlines.
+    pub fn outlines(&self) -> impl Iterator<Item = (&SnName, &Outline)> {
+        self.by_sn.iter().map(|(sn, derived)| (sn, &derived.outline))
+    }
+
+    /// The contents of entries of a service node's slice. `model` is the one that was followed last.
+    pub fn filled(&self, model: &Model, sn: &SnName, changed: &Changed) -> Delta {
+        let derived = self.by_sn.get(sn);
+        derived.map_or_else(Delta::default, |derived| derived.filled(model, sn, &self.facts, changed))
     }
 }

@@ -56,31 +56,54 @@ pub fn role_of(model: &Model, sn: &SnName, node: &NodeName) -> Option<Role> {
     }
 }
 
-/// The entry, and what stands in the slice because of it.
-pub(super) fn derive(model: &Model, sn: &SnName, name: &NodeName) -> Option<(Node, BTreeSet<Need>)> {
+/// A node's entry, and what stands in the slice because of it.
+type Entry = (Node, BTreeSet<Need>);
+
+/// The entry, and what stands in the slice because of it. Most of both is the same for all service
+/// nodes of the pool, and `kept` has it from the last of them.
+pub(super) fn derive(model: &Model, sn: &SnName, name: &NodeName, kept: &mut Kept) -> Option<Entry> {
     if !model.has_node(name.as_str()) {
         return None;
     }
     let role = role_of(model, sn, name)?;
     // A node that is being moved to this service node is prepared as it will be.
-    let projected;
-    let model = if role == Role::Held {
-        projected = snmove::projected(model, name);
-        &projected
-    } else {
-        model
+    let (mut node, mut needs) = match role {
+        Role::Held => common(&snmove::projected(model, name), name)?,
+        _ => kept.of(model, name)?,
     };
+    node.role = role;
+    node.epoch = epoch_of(model, name);
+    let others = node.pool.iter().filter(|member| member.sn != *sn);
+    needs.extend(others.map(|member| Need::Peer(member.sn.clone())));
+    Some((node, needs))
+}
+
+/// What is the same of a node for all of its service nodes, as far as it was derived from one model.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Option<(NodeName, Option<Entry>)>);
+
+impl Kept {
+    fn of(&mut self, model: &Model, name: &NodeName) -> Option<Entry> {
+        match &self.0 {
+            Some((known, found)) if known == name => found.clone(),
+            _ => {
+                let found = common(model, name);
+                self.0 = Some((name.clone(), found.clone()));
+                found
+            }
+        }
+    }
+}
+
+/// A node and what it needs, whoever it is derived for: with the owner's role and without peers.
+fn common(model: &Model, name: &NodeName) -> Option<Entry> {
     let pool = members(model, name);
     let servers = servers::servers(model, name, &pool)?;
     let interfaces = interfaces(model, name);
     let state = boot::derive(model, name);
     let mut needs = BTreeSet::new();
-    needs.extend(
-        interfaces
-            .iter()
-            .filter_map(|interface| interface.network.as_ref())
-            .map(|n| Need::Network(n.to_string())),
-    );
+    let networks = interfaces.iter().filter_map(|interface| interface.network.as_ref());
+    needs.extend(networks.map(|network| Need::Network(network.to_string())));
     needs.extend(boot::image_of(model, name).map(Need::Image));
     needs.extend(pool.iter().map(|member| Need::Host(member.sn.to_string())));
     needs.extend(
@@ -88,10 +111,9 @@ pub(super) fn derive(model: &Model, sn: &SnName, name: &NodeName) -> Option<(Nod
             .filter(|n| n.parse::<std::net::Ipv4Addr>().is_err())
             .map(Need::Host),
     );
-    needs.extend(pool.iter().filter(|member| member.sn != *sn).map(|member| Need::Peer(member.sn.clone())));
     let node = Node {
         name: name.clone(),
-        role,
+        role: Role::Owner,
         epoch: epoch_of(model, name),
         pool,
         interfaces,

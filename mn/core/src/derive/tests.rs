@@ -152,7 +152,11 @@ proptest! {
             let changed = derivation.follow(&before, &model, change.edits());
             for sn in model.service_nodes() {
                 let anew = slice(&model, &sn, &FACTS);
-                prop_assert_eq!(derivation.slice(&sn), Some(&anew), "{}", sn);
+                prop_assert_eq!(derivation.outline(&sn), Some(&Outline::from(&anew)), "{}", sn);
+                let all = Outline::default().changed_to(derivation.outline(&sn).unwrap());
+                let mut filled = Slice::new();
+                filled.apply(derivation.filled(&model, &sn, &all)).unwrap();
+                prop_assert_eq!(&filled, &anew);
                 prop_assert_eq!(changed.contains(&sn), old.get(&sn) != Some(&anew.digest()));
             }
         }

@@ -47,8 +47,7 @@ pub struct Model {
 
 impl Model {
     /// The model of these tables.
-    pub fn new(mut tables: Tables, revision: Revision) -> Self {
-        tables.compact();
+    pub fn new(tables: Tables, revision: Revision) -> Self {
         let mut model =
             Self { tables, revision, index: Index::default(), networks: Arc::new([]), joined: Arc::new([]) };
         model.refresh_site();
@@ -87,6 +86,13 @@ impl Model {
         model
     }
 
+    /// The same as another revision: what a change leaves is numbered when it is committed.
+    #[must_use]
+    pub const fn numbered(mut self, revision: Revision) -> Self {
+        self.revision = revision;
+        self
+    }
+
     /// The rows as they stand.
     pub const fn tables(&self) -> &Tables {
         &self.tables
@@ -109,7 +115,7 @@ impl Model {
 
     /// All nodes, sorted by the bytes of their names.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = &NodeName> {
-        self.index.nodes.iter()
+        self.index.nodes.iter().inspect(|_| crate::table::visited())
     }
 
     /// How many nodes there are.
@@ -125,7 +131,7 @@ impl Model {
 
     /// The nodes whose list of groups has this one, sorted.
     pub fn members(&self, group: &str) -> Vec<NodeName> {
-        self.index.members(group).cloned().collect()
+        self.index.members(group).inspect(|_| crate::table::visited()).cloned().collect()
     }
 
     /// The members of a group as a set, which costs nothing to clone; none where it has none.

@@ -123,25 +123,28 @@ impl Model {
         if let Some((_, between)) = self.joined.iter().find(|(name, _)| name.as_ref() == column) {
             return self.all_joined((table, single), node, column, between, from);
         }
-        let mut sum: Option<Value<'a>> = None;
         let inherited = self
             .groups_of(node)
             .filter_map(|group| Some((Origin::Group(group), self.row_cell(table, single, group, column)?)));
-        for (origin, value) in own.map(|value| (Origin::Node, value)).into_iter().chain(inherited) {
-            from(origin);
-            let (value, goes_on) = match value.strip_suffix(GOES_ON) {
-                Some(start) => (start, true),
-                None => (value, false),
-            };
-            sum = Some(match sum {
-                None => Cow::Borrowed(value),
-                Some(before) => Cow::Owned(before.into_owned() + value),
-            });
-            if !goes_on {
-                break;
-            }
+        let values = own.map(|value| (Origin::Node, value)).into_iter().chain(inherited);
+        summed(values.inspect(|(origin, _)| from(*origin)).map(|(_, value)| value))
+    }
+
+    /// As [`Model::cell`], for whoever has the rows at hand that may say something: the node's own,
+    /// then its groups', in their order.
+    pub(crate) fn cell_among<'a>(
+        &'a self,
+        table: TableId,
+        node: &str,
+        column: &str,
+        rows: impl Iterator<Item = &'a Row>,
+    ) -> Option<Value<'a>> {
+        let is_joined = self.joined.iter().any(|(name, _)| name.as_ref() == column);
+        if is_joined || !table.table().is_inherited() {
+            return self.cell(table, node, column);
         }
-        sum
+        let live = rows.filter(|row| row.is_live());
+        evaluate(table, summed(live.filter_map(|row| row.cell(column)))?, node)
     }
 
     /// The values of a node and all its groups, the parts of each once, the node's first.
@@ -185,6 +188,25 @@ impl Model {
         let mut rows = self.tables().rows_under(table, name).map(|(_, row)| row);
         rows.find(|row| row.is_live())?.cell(column)
     }
+}
+
+/// The first of values, and those after it as long as each says that it goes on.
+fn summed<'a>(values: impl Iterator<Item = &'a str>) -> Option<Value<'a>> {
+    let mut sum: Option<Value<'a>> = None;
+    for value in values {
+        let (value, goes_on) = match value.strip_suffix(GOES_ON) {
+            Some(start) => (start, true),
+            None => (value, false),
+        };
+        sum = Some(match sum {
+            None => Cow::Borrowed(value),
+            Some(before) => Cow::Owned(before.into_owned() + value),
+        });
+        if !goes_on {
+            break;
+        }
+    }
+    sum
 }
 
 /// A stored value with its template replaced. The names and groups of nodes are never templates.

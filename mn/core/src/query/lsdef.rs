@@ -167,7 +167,7 @@ impl<'a> Listing<'a> {
 
     fn print(
         &mut self,
-        reader: &Reader<'_>,
+        reader: &Reader<'a>,
         kind: &'static ObjectType,
         name: &str,
         context: &Context,
@@ -231,7 +231,7 @@ impl<'a> Listing<'a> {
     /// The attributes to show, by name.
     fn attributes<'n>(
         &'n self,
-        reader: &Reader<'n>,
+        reader: &Reader<'a>,
         kind: &'static ObjectType,
         name: &'n str,
     ) -> Vec<Shown<'n>> {

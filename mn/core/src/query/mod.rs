@@ -3,6 +3,7 @@
 
 pub(crate) mod column;
 mod dumpdb;
+mod gather;
 mod gettab;
 mod lsdef;
 mod lsmn;

@@ -5,7 +5,9 @@
 //! of a group, and the keys of the one `site` object.
 
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
+use super::gather::{Gathered, Gatherer};
 use super::select::{self, Selection};
 use crate::model::Model;
 use crate::table::attribute::{self, Attribute, ObjectType, Selector};
@@ -33,8 +35,12 @@ pub(crate) struct Reader<'a> {
     kind: &'static ObjectType,
     /// The attributes of which a value may exist at all, by name.
     attributes: Vec<&'static Attribute>,
-    /// Their tables, each once.
-    tables: Vec<TableId>,
+    /// For nodes.
+    gatherer: Gatherer<'a>,
+    /// The places in `attributes` of those that are one cell of a node's row, by that cell.
+    cells: HashMap<(TableId, &'static str), Vec<usize>>,
+    /// The places of the others.
+    others: Vec<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -52,14 +58,21 @@ impl<'a> Reader<'a> {
         let mut attributes: Vec<_> = kind.attributes.iter().filter(is_used).filter(is_wanted).collect();
         // Stable: of one name, the conditions stay in the registry's order.
         attributes.sort_by_key(|attribute| attribute.name);
-        let mut tables: Vec<TableId> = attributes.iter().map(|attribute| attribute.table).collect();
-        tables.sort_unstable();
-        tables.dedup();
-        Self { model, kind, attributes, tables }
+        let mut cells: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut others = Vec::new();
+        for (at, attribute) in attributes.iter().enumerate() {
+            match is_cell(attribute) {
+                true => cells.entry((attribute.table, attribute.column)).or_default().push(at),
+                false => others.push(at),
+            }
+        }
+        let tables: BTreeSet<TableId> = cells.keys().map(|(table, _)| *table).collect();
+        let gatherer = Gatherer::new(model, tables.into_iter().collect());
+        Self { model, kind, attributes, gatherer, cells, others }
     }
 
     /// All set attributes of an object, by name.
-    pub(crate) fn read(&self, name: &'a str) -> Vec<Shown<'a>> {
+    pub(crate) fn read(&self, name: &str) -> Vec<Shown<'a>> {
         match self.kind.name {
             "site" => self.read_site(),
             "group" => self.read_group(name),
@@ -68,35 +81,36 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The rows of nodes' tables that may say something of a node: its own and its groups'.
-    fn rows_of_node(&self, name: &str) -> Vec<(TableId, Vec<&'a Row>)> {
-        let names: Vec<&str> = std::iter::once(name).chain(self.model.groups_of(name)).collect();
-        let rows =
-            |table| names.iter().filter_map(move |name| self.model.tables().row(table, name)).collect();
-        self.tables.iter().map(|table| (*table, rows(*table))).collect()
+    /// The places of the attributes that may have a value: a node has one for few of the columns there
+    /// are, and those that no row of it or its groups sets are passed over before anything dearer is
+    /// asked.
+    fn candidates(&self, gathered: Option<&Gathered<'a>>) -> Vec<usize> {
+        let Some(gathered) = gathered else { return (0..self.attributes.len()).collect() };
+        let cells = gathered.columns().filter_map(|cell| self.cells.get(&cell));
+        let mut places: Vec<usize> = cells.flatten().chain(&self.others).copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     fn read_columns(&self, name: &str) -> Vec<Shown<'a>> {
-        // A node has a value for few of the columns there are: those that no row of it or its
-        // groups sets are passed over before anything dearer is asked.
-        let rows = if self.kind.name == "node" { self.rows_of_node(name) } else { Vec::new() };
-        let is_silent = |attribute: &Attribute| {
-            is_cell(attribute)
-                && rows
-                    .binary_search_by_key(&attribute.table, |(table, _)| *table)
-                    .ok()
-                    .and_then(|at| rows.get(at))
-                    .is_none_or(|(_, rows)| rows.iter().all(|row| row.cell(attribute.column).is_none()))
-        };
+        let gathered = (self.kind.name == "node").then(|| self.gatherer.gather(name));
         let mut shown: Vec<Shown<'a>> = Vec::new();
-        for attribute in &self.attributes {
-            if is_silent(attribute)
-                || shown.last().is_some_and(|last| last.name == attribute.name)
+        let candidates = self.candidates(gathered.as_ref());
+        for attribute in candidates.into_iter().filter_map(|at| self.attributes.get(at)) {
+            if shown.last().is_some_and(|last| last.name == attribute.name)
                 || !is_met(self.model, attribute, name)
             {
                 continue;
             }
-            let Some(value) = column(self.model, attribute, name) else { continue };
+            let (table, column) = (attribute.table, attribute.column);
+            let value = match &gathered {
+                Some(rows) if is_cell(attribute) => {
+                    self.model.cell_among(table, name, column, rows.rows(table))
+                }
+                _ => self::column(self.model, attribute, name).map(Cow::Owned),
+            };
+            let Some(value) = value else { continue };
             let key = attribute.row.first().map_or("", |(column, _)| column);
             let place = Some((attribute.table, key, attribute.column));
             if attribute.table == schema::NICS {
@@ -110,7 +124,7 @@ impl<'a> Reader<'a> {
                     continue;
                 }
             }
-            shown.push(Shown { name: attribute.name.into(), value: value.into(), place });
+            shown.push(Shown { name: attribute.name.into(), value, place });
         }
         shown
     }
@@ -126,7 +140,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A monitor's settings are attributes beside those that every monitor has.
-    fn read_monitor(&self, name: &'a str) -> Vec<Shown<'a>> {
+    fn read_monitor(&self, name: &str) -> Vec<Shown<'a>> {
         let mut shown = self.read_columns(name);
         let rows = self.model.tables().rows_under(schema::MONSETTING, name).map(|(_, row)| row);
         shown.extend(rows.filter(|row| row.is_live()).filter_map(|row| {

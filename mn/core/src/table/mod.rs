@@ -14,10 +14,12 @@ mod row;
 pub mod schema;
 pub mod value;
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
@@ -110,12 +112,13 @@ impl Tables {
 
     /// A row.
     pub fn row(&self, table: TableId, key: &str) -> Option<&Row> {
+        visited();
         self.tables.get(&table)?.get(key)
     }
 
     /// The rows of a table in the order of their keys.
     pub fn rows(&self, table: TableId) -> impl Iterator<Item = (&RowKey, &Row)> {
-        self.tables.get(&table).into_iter().flat_map(OrdMap::iter)
+        self.tables.get(&table).into_iter().flat_map(OrdMap::iter).inspect(|_| visited())
     }
 
     /// The rows whose first key column is `first`, in the order of their keys.
@@ -129,7 +132,7 @@ impl Tables {
         let rows = rows.into_iter().flat_map(move |rows| rows.range::<_, str>(from));
         // The separator sorts before every character that a name may hold, so nothing of another
         // name stands between.
-        rows.take_while(move |(key, _)| key.parts().next() == Some(first))
+        rows.inspect(|_| visited()).take_while(move |(key, _)| key.parts().next() == Some(first))
     }
 
     /// How many rows a table has.
@@ -142,8 +145,13 @@ impl Tables {
         self.tables.keys().copied()
     }
 
-    /// Puts a row as it was loaded from the store.
+    /// Puts a row, in place of what was there.
     pub fn load(&mut self, table: TableId, key: RowKey, row: Row) {
+        let rows = self.tables.entry(table).or_default();
+        if let Some(place) = rows.get_mut(key.as_str()) {
+            *place = row;
+            return;
+        }
         let key = self.shared(key);
         self.tables.entry(table).or_default().insert(key, row);
     }
@@ -160,13 +168,23 @@ impl Tables {
         }
     }
 
-    /// Lays all rows out anew in as little memory as they need, after they were loaded in order.
-    pub fn compact(&mut self) {
-        let tables: Vec<TableId> = self.ids().collect();
-        for table in tables {
-            let rows = self.rows(table).map(|(key, row)| (self.shared(key.clone()), row.clone())).collect();
-            self.tables.insert(table, dense_map(rows));
+    /// What has to be done to `before` to make these tables of it. Costs what differs.
+    pub fn edits_since(&self, before: &Self) -> Vec<Edit> {
+        let none = OrdMap::new();
+        let ids: BTreeSet<TableId> = self.ids().chain(before.ids()).collect();
+        let mut edits = Vec::new();
+        for table in ids {
+            let [old, new] = [before, self].map(|tables| tables.tables.get(&table).unwrap_or(&none));
+            edits.extend(old.diff(new).map(|item| {
+                let (key, before, after) = match item {
+                    DiffItem::Add(key, row) => (key, None, Some(row)),
+                    DiffItem::Remove(key, row) => (key, Some(row), None),
+                    DiffItem::Update { old, new } => (new.0, Some(old.1), Some(new.1)),
+                };
+                Edit { table, key: key.clone(), before: before.cloned(), after: after.cloned() }
+            }));
         }
+        edits
     }
 
     /// The same key, in the memory of a table that has it already: a node is in some seven tables,
@@ -176,6 +194,67 @@ impl Tables {
             .into_iter()
             .find_map(|table| self.tables.get(&table)?.get_key_value(&key));
         known.map_or(key, |(known, _)| known.clone())
+    }
+}
+
+/// Counts a row that is looked at, in the tests of what commands cost.
+#[inline]
+pub(crate) fn visited() {
+    #[cfg(test)]
+    visits::note();
+}
+
+/// How many rows a test's act looks at, on this thread.
+#[cfg(test)]
+pub(crate) mod visits {
+    use std::cell::Cell;
+
+    thread_local! {
+        static COUNT: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn note() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    /// The rows that `act` looks at.
+    pub(crate) fn of(act: impl FnOnce()) -> u64 {
+        let before = COUNT.get();
+        act();
+        COUNT.get() - before
+    }
+}
+
+/// Rows as they are loaded from the store, laid out in as little memory as they need.
+#[derive(Debug, Default)]
+pub struct Gathering {
+    /// A node is in some seven tables, and its name need be kept once.
+    keys: HashSet<RowKey>,
+    rows: BTreeMap<TableId, Vec<(RowKey, Row)>>,
+}
+
+impl Gathering {
+    /// Takes a row; of two of one key, the later counts.
+    pub fn take(&mut self, table: TableId, key: RowKey, row: Row) {
+        let key = match self.keys.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                self.keys.insert(key.clone());
+                key
+            }
+        };
+        self.rows.entry(table).or_default().push((key, row));
+    }
+
+    /// The tables.
+    pub fn finish(self) -> Tables {
+        let tables = self.rows.into_iter().map(|(table, mut rows)| {
+            if !rows.is_sorted_by(|(a, _), (b, _)| a < b) {
+                rows = rows.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+            }
+            (table, dense_map(rows))
+        });
+        Tables { tables: tables.collect() }
     }
 }
 

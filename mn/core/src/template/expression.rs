@@ -36,29 +36,31 @@ pub enum ExpressionError {
 
 use ExpressionError::{DivisionByZero, Function, TooMuch, Unexpected, Unfinished};
 
-/// The value of an expression; `group` gives the text of `$1`, `$2` ....
-pub(super) fn value<'g>(
-    code: &str,
-    group: &dyn Fn(usize) -> Option<&'g str>,
-) -> Result<String, ExpressionError> {
-    let value = parse(code)?.value(group)?.into_text();
-    if value.len() > LONGEST { Err(TooMuch) } else { Ok(value) }
-}
+/// An expression that was read.
+#[derive(Debug)]
+pub(super) struct Expression(Node);
 
-/// Whether a text is an expression.
-pub(super) fn check(code: &str) -> Result<(), ExpressionError> {
-    parse(code).map(drop)
-}
-
-fn parse(code: &str) -> Result<Node, ExpressionError> {
-    if code.len() > LONGEST {
-        return Err(TooMuch);
+impl Expression {
+    /// Reads one.
+    pub(super) fn read(code: &str) -> Result<Self, ExpressionError> {
+        if code.len() > LONGEST {
+            return Err(TooMuch);
+        }
+        let mut parser = Parser { rest: code, depth: 0 };
+        let tree = parser.choice()?;
+        match parser.peek() {
+            "" => Ok(Self(tree)),
+            _ => Err(parser.unexpected()),
+        }
     }
-    let mut parser = Parser { rest: code, depth: 0 };
-    let tree = parser.choice()?;
-    match parser.peek() {
-        "" => Ok(tree),
-        _ => Err(parser.unexpected()),
+
+    /// Its value; `group` gives the text of `$1`, `$2` ....
+    pub(super) fn value<'g>(
+        &self,
+        group: &dyn Fn(usize) -> Option<&'g str>,
+    ) -> Result<String, ExpressionError> {
+        let value = self.0.value(group)?.into_text();
+        if value.len() > LONGEST { Err(TooMuch) } else { Ok(value) }
     }
 }
 

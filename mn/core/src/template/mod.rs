@@ -24,6 +24,7 @@ use std::rc::Rc;
 
 use regex::{Captures, Regex, RegexBuilder};
 
+use self::expression::Expression;
 pub use self::expression::ExpressionError;
 
 /// The longest text an expression is read from, and the longest a value becomes, in bytes.
@@ -35,7 +36,7 @@ const BRACKETS: usize = 64;
 /// The largest compiled pattern, in bytes. `(\d+)` takes some 5,000.
 const PATTERN_SIZE: usize = 1 << 20;
 
-/// How many compiled patterns are kept. A cluster has a few for each group.
+/// How many compiled patterns and read expressions are kept. A cluster has a few for each group.
 const KEPT: usize = 256;
 
 /// Why a value cannot be understood.
@@ -122,7 +123,8 @@ pub fn check(stored: &str) -> Result<(), TemplateError> {
     let mut rest = text;
     let mut brackets = 0;
     while let Some((_, bracket, after)) = first_bracket(rest) {
-        expression::check(bracket)
+        Expression::read(bracket)
+            .map(drop)
             .map_err(|source| TemplateError::Expression { text: bracket.to_owned(), source })?;
         rest = after;
         brackets += 1;
@@ -191,9 +193,13 @@ fn fill<'t>(text: &'t str, before: &str, groups: &Captures<'_>, after: &str) -> 
         filled.push_str(start);
         // xCAT puts the bracket into the name and evaluates the whole, so what surrounds the match
         // becomes code; where a pattern matches the whole name, as it should, there is nothing.
-        let code = [before, bracket, after].concat();
         let group = |number| groups.get(number).map(|found| found.as_str());
-        filled.push_str(&expression::value(&code, &group).unwrap_or_default());
+        let read = match (before, after) {
+            ("", "") => KEPT_EXPRESSIONS.with(|kept| kept.of(bracket, read)),
+            _ => read(&[before, bracket, after].concat()),
+        };
+        let value = read.and_then(|expression| expression.value(&group).ok());
+        filled.push_str(&value.unwrap_or_default());
         rest = end;
     }
     filled.push_str(rest);
@@ -222,24 +228,44 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE).build()
 }
 
-/// A compiled pattern, kept because one row of a group is read for each of its nodes. None where
-/// it is no pattern.
+/// A pattern, compiled; none where it is no pattern.
 fn kept(pattern: &str) -> Option<Rc<Regex>> {
-    thread_local! {
-        // Counted, as a clone of an expression starts without the memory that makes it quick.
-        static PATTERNS: RefCell<HashMap<String, Option<Rc<Regex>>>> = RefCell::default();
+    KEPT_PATTERNS.with(|kept| kept.of(pattern, |pattern| compile(pattern).ok().map(Rc::new)))
+}
+
+/// An expression; none where it cannot be read.
+fn read(code: &str) -> Option<Rc<Expression>> {
+    Expression::read(code).ok().map(Rc::new)
+}
+
+thread_local! {
+    static KEPT_PATTERNS: Kept<Regex> = const { Kept::new() };
+    static KEPT_EXPRESSIONS: Kept<Expression> = const { Kept::new() };
+}
+
+/// What was read out of texts, kept because one row of a group is read for each of its nodes.
+/// Counted, as a clone of a pattern starts without the memory that makes it quick.
+struct Kept<T>(RefCell<Option<HashMap<String, Option<Rc<T>>>>>);
+
+impl<T> Kept<T> {
+    const fn new() -> Self {
+        Self(RefCell::new(None))
     }
-    PATTERNS.with_borrow_mut(|patterns| {
-        if let Some(known) = patterns.get(pattern) {
+
+    /// What a text says; none where it says nothing.
+    fn of(&self, text: &str, read: impl FnOnce(&str) -> Option<Rc<T>>) -> Option<Rc<T>> {
+        let mut kept = self.0.borrow_mut();
+        let kept = kept.get_or_insert_default();
+        if let Some(known) = kept.get(text) {
             return known.clone();
         }
-        if patterns.len() >= KEPT {
-            patterns.clear();
+        if kept.len() >= KEPT {
+            kept.clear();
         }
-        let regex = compile(pattern).ok().map(Rc::new);
-        patterns.insert(pattern.to_owned(), regex.clone());
-        regex
-    })
+        let found = read(text);
+        kept.insert(text.to_owned(), found.clone());
+        found
+    }
 }
 
 #[cfg(test)]
