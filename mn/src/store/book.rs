@@ -364,6 +364,7 @@ impl Writer {
         group.finishes.into_iter().for_each(|(finish, revision)| finish(Ok(revision)));
         self.issue()?;
         if group.edits >= LARGE {
+            drop(group.commits);
             sys::give_back_memory();
         }
         Ok(())

@@ -163,6 +163,24 @@ impl Ground {
         Ok(Duration::from_millis((ticks(11) + ticks(12)) * 1000 / hertz.max(1)))
     }
 
+    /// Waits until the daemon has done what commands left it to do: slices are derived after the
+    /// answer.
+    ///
+    /// # Errors
+    /// When it does not run, or does not come to rest.
+    pub(super) fn rest(&self) -> Result<()> {
+        let mut last = self.daemon_cpu()?;
+        let mut quiet = 0;
+        wait::until("the daemon to rest", LONGEST, || {
+            // Longer than between two ticks of the clock of processor time, however busy the machine.
+            std::thread::sleep(Duration::from_millis(200));
+            let now = self.daemon_cpu().ok()?;
+            quiet = if now > last { 0 } else { quiet + 1 };
+            last = now;
+            (quiet >= 8).then_some(())
+        })
+    }
+
     /// The memory that the daemon has in use, in KiB: now, and the most so far.
     ///
     /// # Errors
