@@ -162,6 +162,7 @@ impl Large {
 
     /// What many clients see, with a writer and without.
     fn loads(&mut self, ground: &Ground) -> Result<()> {
+        ground.rest()?;
         let (dir, nodes) = (ground.dir(), self.size.nodes);
         let hold = |clients, writes| -> Result<Latencies> {
             let load = Load::start(dir, clients, nodes, writes);
