@@ -6,6 +6,7 @@ mod agents;
 mod audit;
 mod cli;
 mod durability;
+mod exchange;
 mod harness;
 mod nodes;
 mod operators;
