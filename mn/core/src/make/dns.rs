@@ -66,7 +66,12 @@ impl Survey {
         if args.delete {
             kept(&complete, &mut talk);
         } else {
-            served::report(model, Service::Dns, &complete, answers, &mut talk);
+            // Servers have no service node of their own: who serves their nodes answers their names.
+            let is_served = |node: &&NodeName| {
+                !model.is_service_node(node.as_str()) && !model.is_member(node.as_str(), "__mgmtnode")
+            };
+            let nodes: Vec<NodeName> = complete.iter().filter(is_served).cloned().collect();
+            served::report(model, Service::Dns, &nodes, answers, &mut talk);
         }
         talk.info("Completed updating DNS records.");
         if args.verbose {

@@ -200,6 +200,12 @@ fn names_end_with_xcats_line() {
 }
 
 #[test]
+fn servers_need_no_service_node_of_their_own() {
+    let text = dns(&fixture::model(CLUSTER), Makedns::default(), &[]);
+    assert!(text.contains("Handling sn1 in /etc/hosts.") && !text.contains("err "), "{text}");
+}
+
+#[test]
 fn names_that_nobody_answers_are_no_success() {
     let model = fixture::model(CLUSTER);
     let args = Makedns { nodes: Some(Range::new("n1")), ..Makedns::default() };
