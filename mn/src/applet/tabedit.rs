@@ -5,7 +5,7 @@
 //! stays there and is named, so that no work is lost.
 
 use std::fs;
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, ArgMatches, Command};
@@ -110,9 +110,6 @@ impl<'a> Session<'a> {
                 return Ok(0);
             }
             print::out("Above errors occured, hit enter to edit, or ctrl-c to abort\n");
-            if !io::stdin().is_terminal() {
-                print::err(&format!("tabedit: what was edited is in {}", self.file().display()));
-            }
             if io::stdin().lock().read_line(&mut String::new())? == 0 {
                 return Ok(self.given_up("it could not be stored"));
             }

@@ -16,3 +16,4 @@ mod scenarios;
 mod security;
 mod services;
 mod snmove;
+mod tables;

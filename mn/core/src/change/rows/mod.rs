@@ -19,6 +19,7 @@ use serde_json::json;
 
 pub use self::args::{Assignment, Given, How, Prune, RestoreDb, Tabch, TabchAction, Tabprune, Tabrestore};
 pub(super) use self::prune::plan as prune;
+pub use self::prune::pruned;
 pub(super) use self::restore::{database, table};
 pub use self::sheet::rebased;
 pub(super) use self::tabch::plan as tabch;
@@ -26,6 +27,7 @@ use super::draft::merged;
 use super::verify::{preview, text};
 use super::{Context, Draft, Mode, Outcome, Talk};
 use crate::model::{Model, check};
+use crate::table::schema::AUDITLOG;
 use crate::table::{Edit, TableId};
 
 /// Ends a plan: what the draft has become is checked and taken as a whole, unless something was
@@ -78,6 +80,9 @@ fn summary(edits: &[Edit], talk: &mut Talk<'_>) {
 
 /// Why a table is not changed by hand; none where it is.
 fn why_not(table: TableId) -> Option<String> {
+    if table == AUDITLOG {
+        return Some(format!("Table {table} says who did what, and nobody writes it; tabprune shortens it."));
+    }
     table.table().own.then(|| {
         format!(
             "Table {table} is Drover's own: it says what has happened and is not changed by hand. \

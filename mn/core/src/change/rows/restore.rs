@@ -8,7 +8,7 @@ use crate::change::diff::differences;
 use crate::change::{Context, Draft, Outcome, Talk, ownership, snmove};
 use crate::csv::Sheet;
 use crate::model::Model;
-use crate::table::schema::{FILE, MOVE, MOVENODE, OWNERSHIP};
+use crate::table::schema::{AUDITLOG, FILE, MOVE, MOVENODE, OWNERSHIP};
 use crate::table::{Edit, Row, RowKey, TableId};
 
 /// What is to be written.
@@ -81,6 +81,8 @@ pub(in crate::change) fn database(model: &Model, args: &RestoreDb, context: &Con
 fn is_skipped(args: &RestoreDb, name: &str) -> bool {
     let own = TableId::named(name).is_ok_and(|table| table.table().own);
     !args.all && matches!(name, "auditlog" | "eventlog")
+        // What was done here was not done there.
+        || name == AUDITLOG.name()
         || name.starts_with("x_teal")
         || name.starts_with("isnm_perf")
         || own && !args.full

@@ -269,35 +269,35 @@ fn chtab_says_what_it_does_not_know_and_changes_nothing_then() {
 
 #[test]
 fn tabprune_counts_by_the_numbers_of_the_rows() {
-    let log = "auditlog 9 audittime=2026-01-09 command=a\nauditlog 10 audittime=2026-01-10 command=b\n\
-               auditlog 12 audittime=2026-01-12 command=c";
+    let log = "eventlog 9 eventtime=2026-01-09 component=a\neventlog 10 eventtime=2026-01-10 component=b\n\
+               eventlog 12 eventtime=2026-01-12 component=c";
     let prune = |which: Prune, verbose| {
         let mut desk = Desk::new(log);
-        let (mode, table) = (Mode::default(), "auditlog".to_owned());
+        let (mode, table) = (Mode::default(), "eventlog".to_owned());
         let said = desk.run(&Command::Tabprune(Tabprune { mode, table, which, verbose }));
         let left: Vec<String> =
-            desk.sheet("auditlog").records.iter().map(|r| r.row.cell("recid").unwrap().to_owned()).collect();
+            desk.sheet("eventlog").records.iter().map(|r| r.row.cell("recid").unwrap().to_owned()).collect();
         format!("{said}{}", left.join(" "))
     };
     assert_snapshot!(prune(Prune::Below(10), false), @"
-    tabprune of auditlog complete.
+    tabprune of eventlog complete.
     10 12
     ");
     assert_snapshot!(prune(Prune::Oldest(2), false), @"
-    tabprune of auditlog complete.
+    tabprune of eventlog complete.
     12
     ");
     assert_snapshot!(prune(Prune::Percent(50), true), @r#"
-    #recid,audittime,userid,clientname,clienttype,command,noderange,args,status,comments,disable
-    "9","2026-01-09",,,,"a",,,,,
-    "10","2026-01-10",,,,"b",,,,,
+    #recid,eventtime,eventtype,monitor,monnode,node,application,component,id,severity,message,rawdata,comments,disable
+    "9","2026-01-09",,,,,,"a",,,,,,
+    "10","2026-01-10",,,,,,"b",,,,,,
     12
     "#);
-    assert_snapshot!(prune(Prune::Before("2026-01-10 00:00:00".into()), false), @"
-    tabprune of auditlog complete.
+    assert_snapshot!(prune(Prune::Before { seconds: 0, text: "2026-01-10 00:00:00".into() }, false), @"
+    tabprune of eventlog complete.
     12
     ");
-    assert_snapshot!(prune(Prune::All, false), @"tabprune of auditlog complete.");
+    assert_snapshot!(prune(Prune::All, false), @"tabprune of eventlog complete.");
 }
 
 /// A full dump, as `dumpxCATdb --full` writes it.
@@ -322,7 +322,7 @@ fn restored(desk: &mut Desk, files: Vec<Given>) -> String {
 #[test]
 fn a_full_dump_restores_everything_but_the_list_of_files() {
     let own = "ownership n1 epoch=3 from=sn2\nmember node/n1 key=abc\njointoken node/n2 secret=s made=1\n\
-               snaddress sn1/eth0/10.0.0.11/24 network=rack\nfile a/b hash=x\nauditlog 7 command=a\nagent n1 owner=sn1";
+               snaddress sn1/eth0/10.0.0.11/24 network=rack\nfile a/b hash=x\neventlog 7 component=a\nagent n1 owner=sn1";
     let there = Desk::new(&format!("{CLUSTER}\n{own}"));
     let mut here = Desk::new("site domain value=elsewhere\nnodelist other groups=all\nfile c hash=y");
     assert_snapshot!(restored(&mut here, full(&there.model)), @"Restore of Database Complete.");
