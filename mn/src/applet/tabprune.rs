@@ -47,7 +47,7 @@ fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
         number("number").map(Prune::Oldest),
         number("recid").map(Prune::Below),
         number("percent").map(Prune::Percent),
-        number("days").map(days_ago),
+        number("days").map(|days| Prune::Before(days_ago(days))),
     ];
     let mut chosen = chosen.into_iter().flatten();
     match (chosen.next(), chosen.next()) {
@@ -61,8 +61,13 @@ fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
     }
 }
 
-/// What is older than so many days.
-fn days_ago(days: u64) -> Prune {
-    let seconds = runtime::clock::unix_seconds().saturating_sub(days.saturating_mul(86_400));
-    Prune::Before { seconds, text: crate::audit::time(seconds) }
+/// The time so many days ago, as the logs write it.
+fn days_ago(days: u64) -> String {
+    let now = i64::try_from(runtime::clock::unix_seconds()).unwrap_or(i64::MAX);
+    let ago = i64::try_from(days).ok().and_then(|days| now.checked_sub(days.checked_mul(86_400)?));
+    let time = ago.and_then(|ago| jiff::Timestamp::from_second(ago).ok());
+    // Before all time there is no row.
+    time.map_or_else(String::new, |time| {
+        time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    })
 }

@@ -8,7 +8,7 @@ use common::id::Revision;
 use common::report::Refusal;
 use common::slice::Role;
 use mn_core::audit::Entry;
-use mn_core::change::{self, Asked, Command, Line, Mode, Outcome, Prune, Tabprune};
+use mn_core::change::{self, Asked, Command, Line, Mode, Outcome};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
 use mn_core::query::{self, Lsslice, Query, SliceState, What};
@@ -102,41 +102,7 @@ pub(super) async fn with_audit(
     Ok(Arc::new(ground.model().with_log(AUDITLOG, shown.map(|entry| entry.row(&audit::time)))))
 }
 
-/// Takes entries out of the audit log; what would go is shown from a model with the log in it.
-async fn prune_audit(ground: &Ground, args: Tabprune) -> u8 {
-    let what = match &args.which {
-        Prune::All => audit::Prune::All,
-        Prune::Oldest(count) => audit::Prune::Oldest(*count),
-        Prune::Below(number) => audit::Prune::Below(*number),
-        Prune::Percent(share) => audit::Prune::Percent(u8::try_from(*share).unwrap_or(100).min(100)),
-        Prune::Before { seconds, .. } => audit::Prune::Before(*seconds),
-    };
-    let log = &ground.site.audit;
-    let entries = if args.mode.dry_run { log.newest(usize::MAX).await } else { log.prune(what).await };
-    let entries = match entries {
-        Ok(entries) => entries,
-        Err(error) => {
-            let refusal = Refusal::new("the audit log cannot be pruned").because(error.to_string());
-            return ground.refuse(&[refusal]).await;
-        }
-    };
-    let rows: Vec<_> =
-        entries.iter().filter(|entry| !entry.skipped).map(|entry| entry.row(&audit::time)).collect();
-    let outcome = if args.mode.dry_run {
-        let model = ground.model().with_log(AUDITLOG, rows);
-        change::plan(&model, &Command::Tabprune(args), &ground.context)
-    } else {
-        change::pruned(&args, &rows, &ground.context)
-    };
-    let _ = ground.replies.lines(outcome.lines).await;
-    outcome.status
-}
-
 async fn change(ground: &Ground, command: Command) -> u8 {
-    let command = match command {
-        Command::Tabprune(args) if args.table == AUDITLOG.name() => return prune_audit(ground, args).await,
-        command => command,
-    };
     let mode = mode(&command);
     if matches!(command, Command::Nodeset(_)) {
         // What it arms must be what is in the tree now.

@@ -38,7 +38,7 @@ pub use self::draft::{Change, Draft, Savepoint, merged};
 pub use self::outcome::{Context, Line, Outcome, Talk, error, warning};
 pub use self::range::Chosen;
 pub use self::rows::{
-    Assignment, Given, How, Prune, RestoreDb, Tabch, TabchAction, Tabprune, Tabrestore, pruned, rebased,
+    Assignment, Given, How, Prune, RestoreDb, Tabch, TabchAction, Tabprune, Tabrestore, rebased,
 };
 
 use crate::model::Model;

@@ -73,8 +73,6 @@ impl Query {
             Self::Gettab(args) => args.columns.iter().any(|(table, _)| table == name),
             Self::Lsdef(args) => args.types.iter().any(|kind| kind == name),
             Self::Tabdump(args) => args.table.as_deref() == Some(name) && !args.describe,
-            Self::DumpDb(args) => args.all,
-            Self::Gettab(args) => args.columns.iter().any(|(table, _)| table == name),
             _ => false,
         }
     }

@@ -132,11 +132,6 @@ pub enum Prune {
     Percent(u64),
     /// `-i`: those whose number is below this one.
     Below(u64),
-    /// `-d`: those from before this time.
-    Before {
-        /// In seconds since 1970.
-        seconds: u64,
-        /// As the logs write it (`YYYY-MM-DD HH:MM:SS`).
-        text: String,
-    },
+    /// `-d`: those from before this time (`YYYY-MM-DD HH:MM:SS`).
+    Before(String),
 }

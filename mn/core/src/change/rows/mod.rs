@@ -19,7 +19,6 @@ use serde_json::json;
 
 pub use self::args::{Assignment, Given, How, Prune, RestoreDb, Tabch, TabchAction, Tabprune, Tabrestore};
 pub(super) use self::prune::plan as prune;
-pub use self::prune::pruned;
 pub(super) use self::restore::{database, table};
 pub use self::sheet::rebased;
 pub(super) use self::tabch::plan as tabch;

@@ -1,7 +1,5 @@
 //! `tabprune`: the oldest rows of a log, or all rows of any table.
 
-use serde_json::json;
-
 use super::sheet::{self, DATABASE};
 use super::{Prune, Tabprune, conclude, is_log, why_not};
 use crate::change::{Context, Draft, Outcome, Talk};
@@ -38,7 +36,7 @@ fn table(args: &Tabprune, talk: &mut Talk<'_>) -> Option<TableId> {
     let is_log_name = matches!(name, "auditlog" | "eventlog");
     if !is_log_name && args.which != Prune::All {
         let why = match args.which {
-            Prune::Before { .. } => format!("Table {name} not supported for the -d option."),
+            Prune::Before(_) => format!("Table {name} not supported for the -d option."),
             _ => format!("Table {name} not supported, see tabprune -h for supported tables."),
         };
         talk.complain(&why, 1);
@@ -48,6 +46,7 @@ fn table(args: &Tabprune, talk: &mut Talk<'_>) -> Option<TableId> {
         talk.error_as(&format!("Unable to open {name}"), DATABASE);
         return None;
     };
+    // The audit log is shortened here, and written by nobody.
     if let Some(why) = why_not(table).filter(|_| table != AUDITLOG) {
         talk.error(&why);
         return None;
@@ -74,9 +73,9 @@ fn chosen<'a>(model: &'a Model, table: TableId, which: &Prune) -> Vec<(&'a RowKe
             let count = u128::from(span) * u128::from(*share) / 100;
             Box::new(below(first.saturating_add(u64::try_from(count).unwrap_or(u64::MAX))))
         }
-        Prune::Before { text, .. } => {
+        Prune::Before(time) => {
             let column = if table.name() == "eventlog" { "eventtime" } else { "audittime" };
-            Box::new(move |row| row.cell(column).is_some_and(|at| at < text.as_str()))
+            Box::new(move |row| row.cell(column).is_some_and(|at| at < time.as_str()))
         }
     };
     rows.into_iter().filter(|(_, row)| is_chosen(row)).collect()
@@ -84,18 +83,7 @@ fn chosen<'a>(model: &'a Model, table: TableId, which: &Prune) -> Vec<(&'a RowKe
 
 fn show(table: TableId, rows: &[(&RowKey, &Row)], talk: &mut Talk<'_>) {
     talk.info(csv::header(table.table()));
-    rows.iter().for_each(|(_, row)| talk.info(csv::write_plain(table.table(), row)));
-}
-
-/// What is said of rows that were taken out of the audit log, which is no part of the model.
-pub fn pruned(args: &Tabprune, rows: &[(RowKey, Row)], context: &Context) -> Outcome {
-    let mut talk = Talk::new(context);
-    if args.verbose {
-        let rows: Vec<_> = rows.iter().map(|(key, row)| (key, row)).collect();
-        show(AUDITLOG, &rows, &mut talk);
-    } else {
-        talk.info(format!("tabprune of {} complete.", args.table));
+    for (_, row) in rows {
+        talk.info(csv::write_plain(table.table(), row));
     }
-    talk.record(|| json!({"table": args.table, "added": 0, "changed": 0, "removed": rows.len()}));
-    talk.finish(None)
 }

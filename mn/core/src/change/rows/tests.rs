@@ -293,7 +293,7 @@ fn tabprune_counts_by_the_numbers_of_the_rows() {
     "10","2026-01-10",,,,,,"b",,,,,,
     12
     "#);
-    assert_snapshot!(prune(Prune::Before { seconds: 0, text: "2026-01-10 00:00:00".into() }, false), @"
+    assert_snapshot!(prune(Prune::Before("2026-01-10 00:00:00".into()), false), @"
     tabprune of eventlog complete.
     12
     ");
