@@ -22,7 +22,7 @@ pub(super) const APPLET: Applet = Applet { name: "diff", command, ask, usage_sta
 
 fn command() -> Command {
     base("diff", "Show what is different between two states, one line a value")
-        .override_usage("diff A..B [-o NAMES] [--table TABLE]… [-a]\n       diff A")
+        .override_usage("mn diff A..B [-o NAMES] [--table TABLE]… [-a]\n       mn diff A")
         .arg(option("objects", "NAMES").short('o').help("Of these nodes or other objects alone"))
         .arg(option("table", "TABLE").action(ArgAction::Append).help("Of this table alone"))
         .arg(switch("all").short('a').help("Also what the daemon keeps for itself, as nodes' status"))

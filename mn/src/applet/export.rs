@@ -13,7 +13,7 @@ pub(super) const APPLET: Applet = Applet { name: "export", command, ask, usage_s
 
 fn command() -> Command {
     base("export", "Print the site's definitions as sorted text, which apply reads")
-        .override_usage("export [-t TYPE,…] [--secrets] [NODERANGE]")
+        .override_usage("mn export [-t TYPE,…] [--secrets] [NODERANGE]")
         .after_help(
             "A shell has a word `export` of its own: call this one as `mn export`.\n\
              What is seen or under way (status, tokens, moves, logs) is no definition and not in it.",

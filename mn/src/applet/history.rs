@@ -19,8 +19,8 @@ fn command() -> Command {
     let list = |name, value| option(name, value).action(ArgAction::Append);
     base("history", "Show what was changed, when, by whom and with which command")
         .override_usage(
-            "history [NODERANGE] [-n COUNT|all] [--since TIME] [--until TIME] [--author USER]… \
-             [--command NAME]… [--table TABLE]… [--reverse] [-a]\n       history REVISION\n       history A..B\n       history --prune BEFORE [--dry-run]",
+            "mn history [NODERANGE] [-n COUNT|all] [--since TIME] [--until TIME] [--author USER]… \
+             [--command NAME]… [--table TABLE]… [--reverse] [-a]\n       mn history REVISION\n       mn history A..B\n       mn history --prune BEFORE [--dry-run]",
         )
         .arg(option("count", "COUNT").short('n').help("How many, the newest; `all` for all [default: 25]"))
         .arg(list("author", "USER").help("Those of this user (mn: of the daemon itself)"))

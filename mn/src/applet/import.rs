@@ -19,8 +19,8 @@ const FILES: usize = 1000;
 fn command() -> Command {
     changing("import", "Take in what xCAT, ISC dhcpd, Warewulf, or files of hosts and ethers know")
         .override_usage(
-            "import [--dry-run] [--overwrite|--keep] xcat DIR\n       \
-             import [OPTIONS] isc-dhcpd|warewulf|hosts|ethers FILE|-",
+            "mn import [--dry-run] [--overwrite|--keep] xcat DIR\n       \
+             mn import [OPTIONS] isc-dhcpd|warewulf|hosts|ethers FILE|-",
         )
         .after_help(
             "DIR is a folder as dumpxCATdb writes it. Everything is taken or nothing; what is not taken is\n\

@@ -14,6 +14,11 @@ use super::APPLETS;
 use super::complete::{Shell, script};
 use super::page::Page;
 
+/// Commands whose names a shell or the system has already: they are called as `mn diff`, and their
+/// pages as `mn-diff`, so that nobody's `diff` is another program than yesterday. Who wants the
+/// names all the same says `--all`.
+const TAKEN: &[&str] = &["diff", "export", "history", "import"];
+
 /// Why the names could not be put there.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InstallError {
@@ -63,8 +68,13 @@ impl Folders {
     }
 }
 
+/// The commands that are not installed unless `--all` is said, as they are called.
+pub(super) fn left_out() -> String {
+    TAKEN.iter().map(|name| format!("mn {name}")).collect::<Vec<_>>().join(", ")
+}
+
 /// Makes a link with each applet's name to `program`, and the pages and completions; gives the
-/// names.
+/// names. Names that others have are left out, unless it is to be `all`.
 ///
 /// # Errors
 /// When something cannot be written, or a name is taken by something else.
@@ -72,21 +82,31 @@ pub(super) fn install(
     program: &Path,
     manage: &Command,
     folders: &Folders,
+    all: bool,
 ) -> Result<Vec<&'static str>, InstallError> {
     for folder in [&folders.bin, &folders.man, &folders.completions, &folders.fish, &folders.zsh] {
         fs::create_dir_all(folder).map_err(|source| InstallError::Write { path: folder.clone(), source })?;
     }
+    let mut names = Vec::with_capacity(APPLETS.len());
     for applet in APPLETS {
-        link(program, &folders.bin.join(applet.name))?;
         let page = Page::of(applet.name, applet.usage_status);
+        if TAKEN.contains(&applet.name) {
+            let name = format!("mn-{}", applet.name);
+            write_man(&page, &name, &applet.definition().name(name.clone()), folders)?;
+            if !all {
+                continue;
+            }
+        }
+        link(program, &folders.bin.join(applet.name))?;
         describe(applet.definition(), applet.name, &page, program, folders)?;
+        names.push(applet.name);
     }
     link(program, &folders.bin.join("mn"))?;
     describe(manage.clone(), "mn", &Page::of("mn", 2), program, folders)?;
     for page in registry::pages() {
         write_page(&page, folders)?;
     }
-    Ok(APPLETS.iter().map(|applet| applet.name).collect())
+    Ok(names)
 }
 
 /// Makes or renews a link. `mn` may lie in the folder itself: then there is nothing to do.
@@ -108,10 +128,7 @@ fn describe(
     program: &Path,
     folders: &Folders,
 ) -> Result<(), InstallError> {
-    let path = folders.man.join(format!("{name}.1"));
-    page.man(name, &command)
-        .and_then(|text| fs::write(&path, text))
-        .map_err(|source| InstallError::Write { path, source })?;
+    write_man(page, name, &command, folders)?;
     let program = program.to_string_lossy();
     for (shell, folder, file) in [
         (Shell::Bash, &folders.completions, name.to_owned()),
@@ -123,6 +140,12 @@ fn describe(
             .map_err(|source| InstallError::Write { path, source })?;
     }
     Ok(())
+}
+
+fn write_man(page: &Page, name: &str, command: &Command, folders: &Folders) -> Result<(), InstallError> {
+    let path = folders.man.join(format!("{name}.1"));
+    let written = page.man(name, command).and_then(|text| fs::write(&path, text));
+    written.map_err(|source| InstallError::Write { path, source })
 }
 
 /// A page of another section goes beside the folder of section 1, where that is one.
@@ -148,7 +171,7 @@ mod tests {
         fs::write(&program, "").unwrap();
         let folders = Folders::beside(folder.path().join("bin"), None);
         for _ in 0..2 {
-            install(&program, &Command::new("mn"), &folders).unwrap();
+            install(&program, &Command::new("mn"), &folders, false).unwrap();
         }
         assert_eq!(fs::read_link(folders.bin.join("lsdef")).unwrap(), program);
         let page = fs::read_to_string(folder.path().join("share/man/man1/snmove.1")).unwrap();
@@ -156,6 +179,10 @@ mod tests {
         assert!(folder.path().join("share/bash-completion/completions/chdef").exists());
         assert!(folders.fish.join("chdef.fish").exists() && folders.zsh.join("_chdef").exists());
         assert!(folder.path().join("share/man/man5/xcatdb.5").exists());
+        // The system's own diff stays what it is.
+        assert!(!folders.bin.join("diff").exists() && !folders.man.join("diff.1").exists());
+        let page = fs::read_to_string(folders.man.join("mn-diff.1")).unwrap();
+        assert!(page.contains("mn diff"), "{page}");
     }
 
     #[test]
@@ -164,7 +191,7 @@ mod tests {
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/nodels"), "theirs").unwrap();
         let folders = Folders::beside(folder.path().join("bin"), None);
-        let error = install(Path::new("/nonexistent/mn"), &Command::new("mn"), &folders).unwrap_err();
+        let error = install(Path::new("/nonexistent/mn"), &Command::new("mn"), &folders, false).unwrap_err();
         assert!(matches!(error, InstallError::Taken { .. }), "{error}");
         assert_eq!(fs::read_to_string(folder.path().join("bin/nodels")).unwrap(), "theirs");
     }

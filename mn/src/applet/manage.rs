@@ -11,8 +11,7 @@ use mn_core::change::{Asked, Operation, TokenCreate};
 use mn_core::table::nearest;
 
 use super::caller::Caller;
-use super::install::Folders;
-use super::install::install;
+use super::install::{Folders, install, left_out};
 use super::place::{dir, dir_arg, mn_arg, place};
 use super::{APPLETS, Applet, find, operator, print, switch, text, texts};
 use crate::daemon::{self, InitOptions, ServeOptions};
@@ -190,6 +189,12 @@ fn install_command() -> Command {
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("Where the man pages go [default: DIR/../share/man/man1]"),
         )
+        .arg(
+            Arg::new("all")
+                .long("all")
+                .action(ArgAction::SetTrue)
+                .help("Also the names that a shell or the system has already: diff, export, history, import"),
+        )
 }
 
 fn run_init(args: &ArgMatches, words: Vec<String>) -> Result<String, Refusal> {
@@ -247,12 +252,18 @@ fn run_check_config(args: &ArgMatches) -> Result<String, Refusal> {
 }
 
 fn run_install(args: &ArgMatches) -> Result<String, Refusal> {
-    let folder = args.get_one::<PathBuf>("folder").cloned().unwrap_or_default();
+    let folder = args.get_one::<PathBuf>("folder").map(|folder| runtime::disk::absolute(folder));
+    let folder = folder.unwrap_or_default();
     let folders = Folders::beside(folder, args.get_one::<PathBuf>("man").cloned());
     let program = std::env::current_exe()
         .map_err(|error| Refusal::new("cannot find this program's own file").because(error.to_string()))?;
-    let names = install(&program, &command(), &folders).map_err(|error| Refusal::new(chain(&error)))?;
-    Ok(format!("{} commands in {}\n", names.len(), folders.bin.display()))
+    let all = args.get_flag("all");
+    let names = install(&program, &command(), &folders, all).map_err(|error| Refusal::new(chain(&error)))?;
+    let left_out = match all {
+        true => String::new(),
+        false => format!("not there, as a shell or the system has the name: {}\n", left_out()),
+    };
+    Ok(format!("{} commands in {}\n{left_out}", names.len(), folders.bin.display()))
 }
 
 #[cfg(test)]

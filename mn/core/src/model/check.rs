@@ -15,8 +15,11 @@ use crate::table::schema::{HOSTS, MAC, NETWORKS, NICS, NODELIST, NODERES, SITE};
 use crate::table::{Edit, Row, TableId, attribute, value};
 use crate::template;
 
-/// How many findings of one change are worth saying.
+/// How many refusals of one change are worth saying.
 const SAID: usize = 1000;
+
+/// How many warnings are: 5,000 nodes without a network are one mistake.
+const WARNED: usize = 20;
 
 /// What is wrong with a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Findings {
     pub warnings: Vec<Refusal>,
     /// Which of the refusals are of values that the model leaves out.
     left_out: BTreeSet<usize>,
+    /// How many warnings are not among `warnings`.
+    unsaid: usize,
 }
 
 impl Findings {
@@ -44,6 +49,7 @@ impl Findings {
         for (at, refusal) in std::mem::take(&mut self.refusals).into_iter().enumerate() {
             if left_out.contains(&at) { self.warn(refusal) } else { self.refusals.push(refusal) }
         }
+        self.sum_up();
         self
     }
 
@@ -62,8 +68,21 @@ impl Findings {
     }
 
     fn warn(&mut self, warning: Refusal) {
-        if self.warnings.len() < SAID && !self.warnings.contains(&warning) {
+        if self.warnings.contains(&warning) {
+            return;
+        }
+        if self.warnings.len() < WARNED {
             self.warnings.push(warning);
+        } else {
+            self.unsaid += 1;
+        }
+    }
+
+    /// Says how many warnings there are beyond those that are said one by one.
+    fn sum_up(&mut self) {
+        if self.unsaid > 0 {
+            let more = std::mem::take(&mut self.unsaid);
+            self.warnings.push(Refusal::new(format!("{more} more warnings of this change are not shown")));
         }
     }
 }
@@ -82,11 +101,12 @@ pub fn change(before: &Model, after: &Model, edits: &[Edit]) -> Findings {
         check_macs(after, &node, &mut findings);
     }
     for node in touched(before, after, edits, &[HOSTS, NICS, NODELIST]) {
-        check_addresses(after, &node, &mut findings);
+        check_addresses(before, after, &node, &mut findings);
     }
     for node in touched(before, after, edits, &[NODERES]) {
         check_pool(before, after, &node, &mut findings);
     }
+    findings.sum_up();
     findings
 }
 
@@ -248,7 +268,7 @@ fn check_macs(after: &Model, node: &NodeName, findings: &mut Findings) {
     }
 }
 
-fn check_addresses(after: &Model, node: &NodeName, findings: &mut Findings) {
+fn check_addresses(before: &Model, after: &Model, node: &NodeName, findings: &mut Findings) {
     let name = node.as_str();
     if let Some(text) = after.cell(HOSTS, name, "ip")
         && text.split(['|', ',', ' ']).any(|ip| ip.trim().parse::<std::net::IpAddr>().is_err())
@@ -264,7 +284,12 @@ fn check_addresses(after: &Model, node: &NodeName, findings: &mut Findings) {
                     .attempt(format!("give {} another address", address.name)),
             );
         }
-        check_place(after, node, address.ip, findings);
+        let was_so = before.network_of(address.ip).map(|network| network.net)
+            == after.network_of(address.ip).map(|network| network.net)
+            && before.nodes_with_ip(address.ip).any(|known| known == node);
+        if !was_so {
+            check_place(after, node, address.ip, findings);
+        }
     }
 }
 
