@@ -52,6 +52,12 @@ impl<'a> Gathered<'a> {
         rows.flat_map(|(table, row)| row.cells().map(|(column, _)| (*table, column)))
     }
 
+    /// The node's own row of a table.
+    pub(super) fn own(&self, table: TableId) -> Option<&'a Row> {
+        let rows = self.0.first()?;
+        rows.iter().find(|(of, _)| *of == table).map(|(_, row)| *row)
+    }
+
     /// The rows of one table.
     pub(super) fn rows(&self, table: TableId) -> impl Iterator<Item = &'a Row> {
         let rows = self.0.iter().flat_map(|rows| rows.iter());

@@ -28,18 +28,41 @@ pub(crate) struct Shown<'a> {
     pub place: Option<(TableId, &'static str, &'a str)>,
 }
 
+/// In how many rows the value of an attribute may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In the node's row of a table, or in those of its groups.
+    Inherited,
+    /// In the node's row alone.
+    Own,
+    /// In any that belong to the object.
+    Rows,
+}
+
+impl Place {
+    fn of(attribute: &Attribute) -> Self {
+        let schema = attribute.table.table();
+        let is_by_name = matches!(attribute.row.as_slice(), [("node", Selector::Name)]);
+        match attribute.object == "node" && is_by_name && schema.key.as_slice() == ["node"] {
+            true if schema.is_inherited() => Self::Inherited,
+            true => Self::Own,
+            false => Self::Rows,
+        }
+    }
+}
+
 /// Reads objects of one type from one snapshot.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     model: &'a Model,
     kind: &'static ObjectType,
     /// The attributes of which a value may exist at all, by name.
-    attributes: Vec<&'static Attribute>,
+    attributes: Vec<(&'static Attribute, Place)>,
     /// For nodes.
     gatherer: Gatherer<'a>,
-    /// The places in `attributes` of those that are one cell of a node's row, by that cell.
+    /// Where in `attributes` those are that are one cell of a node's row, by that cell.
     cells: HashMap<(TableId, &'static str), Vec<usize>>,
-    /// The places of the others.
+    /// Where the others are.
     others: Vec<usize>,
 }
 
@@ -61,13 +84,14 @@ impl<'a> Reader<'a> {
         let mut cells: HashMap<_, Vec<usize>> = HashMap::new();
         let mut others = Vec::new();
         for (at, attribute) in attributes.iter().enumerate() {
-            match is_cell(attribute) {
-                true => cells.entry((attribute.table, attribute.column)).or_default().push(at),
-                false => others.push(at),
+            match Place::of(attribute) {
+                Place::Rows => others.push(at),
+                _ => cells.entry((attribute.table, attribute.column)).or_default().push(at),
             }
         }
         let tables: BTreeSet<TableId> = cells.keys().map(|(table, _)| *table).collect();
         let gatherer = Gatherer::new(model, tables.into_iter().collect());
+        let attributes = attributes.into_iter().map(|attribute| (attribute, Place::of(attribute))).collect();
         Self { model, kind, attributes, gatherer, cells, others }
     }
 
@@ -97,16 +121,20 @@ impl<'a> Reader<'a> {
         let gathered = (self.kind.name == "node").then(|| self.gatherer.gather(name));
         let mut shown: Vec<Shown<'a>> = Vec::new();
         let candidates = self.candidates(gathered.as_ref());
-        for attribute in candidates.into_iter().filter_map(|at| self.attributes.get(at)) {
+        for (attribute, place) in candidates.into_iter().filter_map(|at| self.attributes.get(at)) {
             if shown.last().is_some_and(|last| last.name == attribute.name)
                 || !is_met(self.model, attribute, name)
             {
                 continue;
             }
             let (table, column) = (attribute.table, attribute.column);
-            let value = match &gathered {
-                Some(rows) if is_cell(attribute) => {
+            let value = match (&gathered, place) {
+                (Some(rows), Place::Inherited) => {
                     self.model.cell_among(table, name, column, rows.rows(table))
+                }
+                (Some(rows), Place::Own) => {
+                    let own = rows.own(table).filter(|row| row.is_live());
+                    own.and_then(|row| row.cell(column)).map(Cow::Borrowed)
                 }
                 _ => self::column(self.model, attribute, name).map(Cow::Owned),
             };
