@@ -81,7 +81,10 @@ pub fn call(far: &Far, request: Request, mut on_reply: impl FnMut(Reply)) -> Res
         );
         let dialer = dialer.map_err(|error| Refusal::new(chain(&error)))?;
         let link = connect(&dialer, &addresses, &identity).await?;
-        let status = ask(&link, request, &mut on_reply).await.map_err(|error| broken(&error, &identity))?;
+        let status = ask(&link, request, &mut on_reply).await.map_err(|error| {
+            // Where the link has ended, its end says more than the stream's.
+            broken(&link.close_reason().unwrap_or(error), &identity)
+        })?;
         let _ = timeout(RENEW_LIMIT, renew(&far.home, &identity, &link)).await;
         dialer.close().await;
         Ok(status)
