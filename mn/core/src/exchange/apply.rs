@@ -220,9 +220,11 @@ impl Applied<'_> {
                 Subject::Row { table, key } => {
                     let row = model.tables().row(*table, key.as_str());
                     let owner = row.map(|row| subject::of_row(model, *table, key, row));
-                    let other =
-                        owner.filter(|owner| self.definitions.iter().any(|other| other.subject == *owner));
-                    let other = other.filter(|owner| *owner != definition.subject);
+                    // Few rows are another's, so that the search through all definitions is rare.
+                    let other = owner.filter(|owner| {
+                        *owner != definition.subject
+                            && self.definitions.iter().any(|other| other.subject == *owner)
+                    });
                     other.map(|owner| {
                         format!("it belongs to {} {owner}, which is in the file too", owner.kind())
                     })
