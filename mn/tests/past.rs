@@ -27,7 +27,7 @@ impl Site {
         let init = ["init", "--name", "mn1", "--domain", "c.test", "--address", "10.0.0.1"];
         assert_eq!(site.run("mn", &init).status, 0);
         let bin = site.bin();
-        assert_eq!(site.run("mn", &["install-applets", bin.to_str().unwrap()]).status, 0);
+        assert_eq!(site.run("mn", &["install-applets", "--all", bin.to_str().unwrap()]).status, 0);
         site.start();
         site
     }

@@ -157,7 +157,7 @@ impl Cluster {
         let init = Run::new(self.programs.path("mn")).args(["init", "--domain", DOMAIN]);
         around(init.env("DROVER_DIR", self.mn_dir())).on(&self.mn)?.ok()?;
         let applets = self.applets();
-        self.mn_program(&["install-applets", &applets.to_string_lossy()])?.ok()?;
+        self.mn_program(&["install-applets", "--all", &applets.to_string_lossy()])?.ok()?;
         self.serve_mn_under(around)
     }
 

@@ -25,10 +25,6 @@ pub(crate) fn means(words: &[String], asked: &Asked) -> bool {
         return false;
     }
     let Ok(matches) = applet.definition().try_get_matches_from(words) else { return false };
-    // What looks at the machine that it is typed on cannot be read again on another.
-    if matches.try_get_one::<bool>("derive").ok().flatten().copied().unwrap_or_default() {
-        return false;
-    }
     let Ok(Parsed::Ask(again)) = (applet.ask)(&matches, &mut Intake::replay()) else { return false };
     // A time is read again at another time; what is asked of the past is the same.
     let now;
@@ -114,7 +110,7 @@ mod tests {
             derive: Some(Derivation { files: "/a\n/b".to_owned(), ..Derivation::default() }),
             ..Define::default()
         }));
-        assert!(means(&words("mkdef i1 -u"), &derived));
+        assert!(means(&words("mkdef -t osimage i1 -u"), &derived));
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn what_is_unknown_or_malformed_is_refused_and_changes_nothing() {
                 ("chdef n001 ip", 1, &["Usage: chdef"]),
                 ("nodeset n001", 1, &["say the state"]),
                 ("mn frobnicate", 2, &["frobnicate"]),
-                ("mn token create", 2, &["SERVICENODE"]),
+                ("mn token create", 2, &["NAME"]),
             ],
         )
     });
@@ -336,7 +336,7 @@ impl Small {
 fn two_clusters_live_side_by_side_without_any_rights() {
     sandbox::test("cli::two_clusters_live_side_by_side_without_any_rights", || {
         let cluster = Cluster::lay(0, 0)?;
-        cluster.mn_program(&["install-applets", &cluster.applets().to_string_lossy()])?.ok()?;
+        cluster.mn_program(&["install-applets", "--all", &cluster.applets().to_string_lossy()])?.ok()?;
         let small = [Small::start(&cluster, "red", 1)?, Small::start(&cluster, "blue", 2)?];
         for one in &small {
             let want = format!("127.0.{}.9\n", one.network);

@@ -60,7 +60,11 @@ fn text(
         "-" => ("standard input".to_owned(), bounded(stdin)),
         file => (file.to_owned(), std::fs::File::open(PathBuf::from(file)).and_then(bounded)),
     };
-    read.map_err(|source| TokenWordError::Read { from, source })
+    match read {
+        // What is no file was meant to be a token, and is refused as one.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(word.to_owned()),
+        read => read.map_err(|source| TokenWordError::Read { from, source }),
+    }
 }
 
 fn bounded(from: impl Read) -> io::Result<String> {
@@ -93,6 +97,11 @@ mod tests {
         let refused = read(None, Some(""), "").unwrap_err();
         assert!(matches!(refused, TokenWordError::Absent), "{refused}");
         assert!(refused.to_string().contains("standard input"));
-        assert!(matches!(read(Some("/nowhere/token"), None, ""), Err(TokenWordError::Read { .. })));
+    }
+
+    #[test]
+    fn a_word_that_names_no_file_is_refused_as_a_token_is() {
+        assert_eq!(read(Some("rover1:w"), None, "").unwrap(), "rover1:w");
+        assert!("rover1:w".parse::<Token>().is_err());
     }
 }

@@ -67,7 +67,7 @@ fn tables_types_revisions_and_options_are_offered() {
     check("history --command chd", &["chdef"]);
     check("mn tok", &["token"]);
     check("mn token cr", &["create"]);
-    check("mn ls", &["lsdef", "lsslice"]);
+    check("mn ls", &["lsdef", "lsmn", "lsslice", "lsxcatd"]);
     check("nosuch n", &[]);
 }
 

@@ -112,7 +112,7 @@ fn after(
 fn unmade() -> Result<(Cluster, Recorder)> {
     let cluster = Cluster::lay(0, 0)?;
     let recorder = Recorder::new(&cluster.mn_dir(), &cluster.work.join("notes"))?;
-    cluster.mn_program(&["install-applets", &cluster.applets().to_string_lossy()])?.ok()?;
+    cluster.mn_program(&["install-applets", "--all", &cluster.applets().to_string_lossy()])?.ok()?;
     Ok((cluster, recorder))
 }
 
