@@ -7,7 +7,7 @@
 //! | [`process`] | daemons and commands inside a host |
 //! | [`programs`], [`packages`] | our programs, and the clients that nobody here wrote |
 //! | [`attack`] | what a hostile machine sends |
-//! | [`bench`] | what a large site costs |
+//! | [`mod@bench`] | what a large site costs |
 //! | [`client`] | one question of one real client, and its answer |
 //! | [`server`] | servers of others that ours work with |
 //! | [`cluster`] | a management node, service nodes and compute nodes |
