@@ -1,6 +1,6 @@
 //! Tables as comma-separated values, exactly as xCAT writes and reads them.
 //!
-//! [`write()`] is what `tabdump` prints, [`read`] what `tabrestore` takes: a header line that begins
+//! [`write()`] is what `tabdump` prints, [`read()`] what `tabrestore` takes: a header line that begins
 //! with `#`, then a record a row. A set field stands in quotes with its quotes doubled, an unset
 //! one is empty; a quoted field may go over several lines. Reading what was written gives the same
 //! rows, whatever text is in them (a property test holds it).

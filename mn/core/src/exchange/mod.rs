@@ -1,6 +1,6 @@
 //! Definitions in and out: `export`, `apply` and `import`.
 //!
-//! Formats in ([`format`] and [`text`]), [`definitions`] between, and planners that write them to a
+//! Formats in ([`mod@format`] and [`text`]), [`definitions`] between, and planners that write them to a
 //! draft: [`apply`] makes the objects that a file names exactly what it says, [`import`] adds what
 //! another system knew to what is here. [`export`] writes what [`view`] sees, in the text that
 //! `apply` reads.

@@ -1,7 +1,7 @@
 //! `makehosts`: the hosts file is read, changed as the definitions say, and replaced.
 //!
 //! One at a time; what the lines are is decided in `mn_core::make::hosts`, how the file survives a
-//! power cut in [`file`]. The file belongs to the machine and not to the model, so the history has
+//! power cut in [`mod@file`]. The file belongs to the machine and not to the model, so the history has
 //! the command with its counts and no rows.
 
 mod file;

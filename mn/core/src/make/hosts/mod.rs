@@ -1,4 +1,4 @@
-//! The management node's hosts file: which lines the definitions ask for ([`wanted`]), and how the
+//! The management node's hosts file: which lines the definitions ask for ([`wanted()`]), and how the
 //! file becomes one that has them ([`edit`]).
 //!
 //! A line is `ADDRESS NODE NODE.DOMAIN OTHERS`. Lines about other addresses and names are kept byte
