@@ -5,46 +5,54 @@ use std::collections::BTreeSet;
 
 use common::id::{Revision, SnName};
 use common::report::Refusal;
-use mn_core::change::{Makedhcp, Makedns, Outcome};
+use mn_core::change::{Context, Makedhcp, Makedns, Outcome};
 use mn_core::make::{Answers, dhcp, dns};
+use mn_core::model::Model;
 
 use super::Ground;
 
 /// Runs `makedhcp`; gives the exit status.
 pub(super) async fn dhcp(ground: &Ground, args: Makedhcp) -> u8 {
-    let (model, context) = (ground.model(), ground.context.clone());
-    let revision = model.revision();
-    let (asked, survey) = {
-        let (args, model, context) = (args.clone(), model.clone(), context.clone());
-        match apart(move || dhcp::Survey::new(&model, &args, &context)).await {
-            Ok(Ok(survey)) => (survey.service_nodes.clone(), survey),
-            Ok(Err(outcome)) => return show(ground, outcome).await,
-            Err(refusal) => return ground.refuse(&[refusal]).await,
-        }
+    let survey = |model: &Model, args: &Makedhcp, context: &Context| {
+        let survey = dhcp::Survey::new(model, args, context)?;
+        Ok((survey.service_nodes.clone(), survey))
     };
-    let answers = ask(ground, asked, revision).await;
-    let outcome = apart(move || survey.report(&model, &args, &answers, &context)).await;
-    match outcome {
-        Ok(outcome) => show(ground, outcome).await,
-        Err(refusal) => ground.refuse(&[refusal]).await,
-    }
+    survey_and_report(ground, args, survey, dhcp::Survey::report).await
 }
 
 /// Runs `makedns`; gives the exit status.
 pub(super) async fn dns(ground: &Ground, args: Makedns) -> u8 {
+    let survey = |model: &Model, args: &Makedns, context: &Context| {
+        let survey = dns::Survey::new(model, args, context)?;
+        Ok((survey.service_nodes.clone(), survey))
+    };
+    survey_and_report(ground, args, survey, dns::Survey::report).await
+}
+
+/// What both commands do: `survey` looks at the definitions and says whom to ask, `report` says what
+/// is missing once they have answered.
+async fn survey_and_report<A, S>(
+    ground: &Ground,
+    args: A,
+    survey: impl FnOnce(&Model, &A, &Context) -> Result<(BTreeSet<SnName>, S), Outcome> + Send + 'static,
+    report: fn(&S, &Model, &A, &Answers, &Context) -> Outcome,
+) -> u8
+where
+    A: Clone + Send + 'static,
+    S: Send + 'static,
+{
     let (model, context) = (ground.model(), ground.context.clone());
     let revision = model.revision();
     let (asked, survey) = {
         let (args, model, context) = (args.clone(), model.clone(), context.clone());
-        match apart(move || dns::Survey::new(&model, &args, &context)).await {
-            Ok(Ok(survey)) => (survey.service_nodes.clone(), survey),
+        match apart(move || survey(&model, &args, &context)).await {
+            Ok(Ok(surveyed)) => surveyed,
             Ok(Err(outcome)) => return show(ground, outcome).await,
             Err(refusal) => return ground.refuse(&[refusal]).await,
         }
     };
     let answers = ask(ground, asked, revision).await;
-    let outcome = apart(move || survey.report(&model, &args, &answers, &context)).await;
-    match outcome {
+    match apart(move || report(&survey, &model, &args, &answers, &context)).await {
         Ok(outcome) => show(ground, outcome).await,
         Err(refusal) => ground.refuse(&[refusal]).await,
     }
@@ -52,7 +60,9 @@ pub(super) async fn dns(ground: &Ground, args: Makedns) -> u8 {
 
 /// Computes on a thread of its own: a hundred thousand nodes take their time.
 async fn apart<T: Send + 'static>(compute: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(compute).await.map_err(|_| Refusal::new("it failed by a bug of ours"))
+    tokio::task::spawn_blocking(compute)
+        .await
+        .map_err(|_| Refusal::new("it failed by a bug of ours").attempt("again; the daemon's log has more"))
 }
 
 /// Whether service nodes hold and serve what the definitions say; waits as long as any command does.

@@ -1,7 +1,5 @@
 //! Every command is on record: who, from where, when, the words, the outcome.
 
-use std::time::Duration;
-
 use nix::sys::signal::Signal;
 use tests::cluster::Cluster;
 use tests::{Result, sandbox, wait};
@@ -97,8 +95,12 @@ fn a_kill_loses_no_more_than_the_last_moment() {
         for number in 1..=5 {
             cluster.ok(&format!("tabdump -w key==x{number} site"))?;
         }
-        // The window that is promised: a gathering of 100 ms and a sync.
-        std::thread::sleep(Duration::from_millis(500));
+        // Nobody waits for the disk, so the log comes to it a moment after the answer.
+        let is_written = || {
+            let found = cluster.shell(&cluster.mn, "grep -rq key==x5 mn/audit").ok()?;
+            (found.status == 0).then_some(())
+        };
+        wait::until("the reads to be on the disk", wait::LONG, is_written)?;
         cluster.stop_mn(Signal::SIGKILL)?;
         cluster.serve_mn()?;
         let after_kill = rows(&cluster)?;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -48,16 +48,22 @@ fn word(cluster: &Cluster) -> Result<String> {
     }
 }
 
+/// A management node that holds the first of two folders, and both.
+fn restored() -> Result<(Cluster, [(&'static str, PathBuf); 2])> {
+    let mut cluster = Cluster::lay(0, 0)?;
+    cluster.start_mn()?;
+    let folders = ["one", "two"].map(|word| (word, sandbox::work().join(word)));
+    for (word, path) in &folders {
+        folder(path, word)?;
+    }
+    cluster.ok(&format!("restorexCATdb -p {}", folders[0].1.display()))?;
+    Ok((cluster, folders))
+}
+
 #[test]
 fn a_restore_is_whole_or_nothing_wherever_the_client_is_killed() {
     sandbox::test("tables::a_restore_is_whole_or_nothing_wherever_the_client_is_killed", || {
-        let mut cluster = Cluster::lay(0, 0)?;
-        cluster.start_mn()?;
-        let folders = ["one", "two"].map(|word| (word, sandbox::work().join(word)));
-        for (word, path) in &folders {
-            folder(path, word)?;
-        }
-        cluster.ok(&format!("restorexCATdb -p {}", folders[0].1.display()))?;
+        let (cluster, folders) = restored()?;
         let mut seen = word(&cluster)?;
         for round in 0..16_u64 {
             let other = folders.iter().find(|(word, _)| **word != seen).ok_or("no other")?;
@@ -79,13 +85,7 @@ fn a_restore_is_whole_or_nothing_wherever_the_client_is_killed() {
 #[test]
 fn a_restore_is_whole_or_nothing_wherever_the_daemon_is_killed() {
     sandbox::test("tables::a_restore_is_whole_or_nothing_wherever_the_daemon_is_killed", || {
-        let mut cluster = Cluster::lay(0, 0)?;
-        cluster.start_mn()?;
-        let folders = ["one", "two"].map(|word| (word, sandbox::work().join(word)));
-        for (word, path) in &folders {
-            folder(path, word)?;
-        }
-        cluster.ok(&format!("restorexCATdb -p {}", folders[0].1.display()))?;
+        let (mut cluster, folders) = restored()?;
         let mut seen = word(&cluster)?;
         for round in 0..8_u64 {
             let other = folders.iter().find(|(word, _)| **word != seen).ok_or("no other")?;

@@ -50,19 +50,24 @@ impl Bench {
                 outcome.status
             }
         };
-        let mut text = String::new();
-        for line in said {
-            text.push_str(&match line {
-                Line::Out(line) => line + "\n",
-                Line::Err(line) => format!("! {line}\n"),
-                Line::Record(record) => format!("{record}\n"),
-            });
-        }
-        if status != 0 {
-            text.push_str(&format!("= {status}\n"));
-        }
-        text
+        shown(said, status)
     }
+}
+
+/// What was said, with the streams and the exit status.
+pub(crate) fn shown(lines: Vec<Line>, status: u8) -> String {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&match line {
+            Line::Out(line) => line + "\n",
+            Line::Err(line) => format!("! {line}\n"),
+            Line::Record(record) => format!("{record}\n"),
+        });
+    }
+    if status != 0 {
+        text.push_str(&format!("= {status}\n"));
+    }
+    text
 }
 
 /// Options with and without values, operands, `attr=value` words.

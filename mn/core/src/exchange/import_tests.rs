@@ -3,8 +3,9 @@ use std::fmt::Write as _;
 
 use common::id::Revision;
 
+use super::tests::said;
 use super::{Clash, Import, Source, import};
-use crate::change::{Context, Line, Mode, Outcome};
+use crate::change::{Context, Mode, Outcome};
 use crate::fixture;
 use crate::model::Model;
 use crate::table::{TableId, schema};
@@ -24,15 +25,6 @@ fn args(source: Source, files: &[(&str, &str)]) -> Import {
 
 fn planned(model: &Model, args: &Import) -> Outcome {
     import::plan(model, args, &Context::default())
-}
-
-fn said(outcome: &Outcome) -> String {
-    let lines = outcome.lines.iter().map(|line| match line {
-        Line::Out(text) => text.clone(),
-        Line::Err(text) => format!("2> {text}"),
-        Line::Record(value) => value.to_string(),
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn after(model: &Model, outcome: Outcome) -> Model {

@@ -29,7 +29,7 @@ fn planned(model: &Model, args: &Apply) -> Outcome {
     apply::plan(model, args, &Context::default())
 }
 
-fn said(outcome: &Outcome) -> String {
+pub(super) fn said(outcome: &Outcome) -> String {
     let lines = outcome.lines.iter().map(|line| match line {
         Line::Out(text) => text.clone(),
         Line::Err(text) => format!("2> {text}"),

@@ -3,7 +3,8 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::change::{Command, Line, plan, rebased};
+use crate::change::tests::shown;
+use crate::change::{Command, plan, rebased};
 use crate::csv::{self, Sheet};
 use crate::fixture::{self, CLUSTER};
 use crate::query::{self, Query, Tabdump};
@@ -29,7 +30,7 @@ impl Desk {
             let next = self.model.revision().next();
             self.model.apply(change.edits(), next);
         }
-        said(outcome.lines, outcome.status)
+        shown(outcome.lines, outcome.status)
     }
 
     fn restore(&mut self, name: &str, text: &str, how: How) -> String {
@@ -53,7 +54,7 @@ impl Desk {
         let query = Query::Tabdump(Tabdump { table: Some(name.to_owned()), ..Tabdump::default() });
         let mut lines = Vec::new();
         let status = query::answer(&self.model, &query, &self.context, &mut |line| lines.push(line));
-        said(lines, status)
+        shown(lines, status)
     }
 
     fn sheet(&self, name: &str) -> Sheet {
@@ -71,21 +72,6 @@ fn assignment(word: &str) -> Assignment {
     let (place, append) = place.strip_suffix('+').map_or((place, false), |place| (place, true));
     let (table, column) = place.split_once('.').unwrap_or((place, ""));
     Assignment { table: table.into(), column: column.into(), value: value.into(), append }
-}
-
-fn said(lines: Vec<Line>, status: u8) -> String {
-    let mut text = String::new();
-    for line in lines {
-        text.push_str(&match line {
-            Line::Out(line) => line + "\n",
-            Line::Err(line) => format!("! {line}\n"),
-            Line::Record(record) => format!("{record}\n"),
-        });
-    }
-    if status != 0 {
-        text.push_str(&format!("= {status}\n"));
-    }
-    text
 }
 
 #[test]
@@ -170,7 +156,7 @@ fn a_dry_run_shows_every_cell() {
     let command = Command::Tabrestore(Tabrestore { mode, file, how: How::Replace });
     let outcome = plan(&desk.model, &command, &desk.context);
     assert!(outcome.change.is_none());
-    assert_snapshot!(said(outcome.lines, outcome.status), @"
+    assert_snapshot!(shown(outcome.lines, outcome.status), @"
     a: site.value: 1 -> (unset)
     b: site.value: 2 -> 3
     c: site.value: (unset) -> 4

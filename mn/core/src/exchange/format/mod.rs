@@ -9,3 +9,15 @@ pub(crate) mod isc;
 pub(crate) mod perceus;
 pub(crate) mod warewulf;
 pub(crate) mod xcat;
+
+/// What a reader took and what it did not, a line each: for tests.
+#[cfg(test)]
+pub(super) fn shown(reading: &super::incoming::Reading) -> String {
+    let told = reading.incoming.iter().map(|one| {
+        let attributes: Vec<String> =
+            one.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{} {} {}: {}", one.place, one.subject.kind(), one.subject, attributes.join(" "))
+    });
+    let notes = reading.notes.iter().map(|note| format!("not {}: {}: {}", note.place, note.what, note.why));
+    told.chain(notes).collect::<Vec<_>>().join("\n")
+}

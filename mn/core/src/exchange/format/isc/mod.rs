@@ -25,19 +25,9 @@ pub(crate) fn read(model: &Model, files: &[(String, String)]) -> Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::format::shown;
     use crate::fixture;
     use proptest::prelude::*;
-
-    fn shown(reading: &Reading) -> String {
-        let told = reading.incoming.iter().map(|one| {
-            let attributes: Vec<String> =
-                one.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            format!("{} {} {}: {}", one.place, one.subject.kind(), one.subject, attributes.join(" "))
-        });
-        let notes =
-            reading.notes.iter().map(|note| format!("not {}: {}: {}", note.place, note.what, note.why));
-        told.chain(notes).collect::<Vec<_>>().join("\n")
-    }
 
     #[test]
     fn hosts_and_subnets_are_taken_with_what_they_inherit() {

@@ -237,6 +237,7 @@ fn text(of: &Yaml, key: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::format::shown;
     use crate::fixture;
     use proptest::prelude::*;
 
@@ -280,17 +281,6 @@ nodes:
     network devices:
       default: {ipaddr: 10.0.0.2}
 "#;
-
-    fn shown(reading: &Reading) -> String {
-        let told = reading.incoming.iter().map(|one| {
-            let attributes: Vec<String> =
-                one.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            format!("{} {} {}: {}", one.place, one.subject.kind(), one.subject, attributes.join(" "))
-        });
-        let notes =
-            reading.notes.iter().map(|note| format!("not {}: {}: {}", note.place, note.what, note.why));
-        told.chain(notes).collect::<Vec<_>>().join("\n")
-    }
 
     #[test]
     fn profiles_become_groups_and_lists_are_merged() {
