@@ -25,7 +25,7 @@ pub(crate) async fn at(ground: &Ground, when: When, query: Query) -> u8 {
         Query::Explain(args) => return explain(ground, args, Some(when)).await,
         Query::History(_) | Query::Diff(_) => {
             let refusal = Refusal::new("--at means nothing here: this command is about the past itself");
-            return ground.refuse(&[refusal.attempt("history A..B, or diff A..B")]).await;
+            return ground.refuse(&[refusal.attempt("mn history A..B, or mn diff A..B")]).await;
         }
         Query::Lsslice(_) => {
             let name = ground.command();

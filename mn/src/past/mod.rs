@@ -40,7 +40,7 @@ fn revision(history: &History, now: &Model, when: When) -> Result<Revision, Refu
         When::Revision(number) if number > newest.value() => {
             Err(Refusal::new(format!("there is no revision {number} yet"))
                 .because(format!("the newest is {newest}"))
-                .attempt("history, to see the newest"))
+                .attempt("mn history, to see the newest"))
         }
         When::Revision(number) if number < first => {
             Err(forgotten(history, oldest, &format!("revision {number}")))
@@ -65,7 +65,7 @@ fn forgotten(history: &History, oldest: Revision, what: &str) -> Refusal {
         Ok(Some(record)) => refusal.because(format!("it begins at revision {oldest}, {}", local(record.at))),
         _ => refusal.because(format!("it begins at revision {oldest}")),
     }
-    .attempt(format!("history {oldest}.. --reverse, to see its beginning"))
+    .attempt(format!("mn history {oldest}.. --reverse, to see its beginning"))
 }
 
 /// The journal cannot be read.

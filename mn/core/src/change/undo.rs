@@ -148,7 +148,7 @@ fn conflict(edit: &Edit, column: &str, now: Option<&str>, by: Option<Setter>) ->
         Some(Setter { revision, author, command, .. }) => refusal
             .because(format!("revision {revision} did it ({author}: {command})"))
             .attempt(format!("undo {revision} first, or undo --dry-run to see what that takes back")),
-        None => refusal.attempt(format!("history {}, to see who did", edit.key)),
+        None => refusal.attempt(format!("mn history {}, to see who did", edit.key)),
     }
 }
 
