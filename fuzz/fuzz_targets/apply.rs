@@ -3,8 +3,9 @@
 
 use common::id::Revision;
 use libfuzzer_sys::fuzz_target;
-use mn_core::change::{Command, Context, plan};
-use mn_core::exchange::Apply;
+use mn_core::plan;
+use mn_core::command::{Apply, Command};
+use mn_core::talk::Context;
 use mn_core::model::Model;
 use mn_core::table::Tables;
 

@@ -3,8 +3,10 @@
 
 use common::id::Revision;
 use libfuzzer_sys::fuzz_target;
-use mn_core::change::{Command, Context, Mode, plan};
-use mn_core::exchange::{Clash, Import, Source, includes};
+use mn_core::plan;
+use mn_core::command::{Clash, Command, Import, Mode, Source};
+use mn_core::talk::Context;
+use mn_core::exchange::includes;
 use mn_core::model::Model;
 use mn_core::table::Tables;
 

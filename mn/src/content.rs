@@ -21,7 +21,7 @@ use arc_swap::ArcSwap;
 use common::id::Digest;
 use common::slice::FilePath;
 use common::wire::content::{Fetch, Fetched};
-use mn_core::change::Draft;
+use mn_core::draft::Draft;
 use mn_core::model::Model;
 use mn_core::table::schema::FILE;
 use mn_core::table::{Row, RowKey};

@@ -14,8 +14,9 @@ use common::wire::operator::{Reply, Request, View};
 use common::wire::push::{Ack, FromSn, Hello, LogLine, Outcome, Report, Reported, ToSn};
 use common::wire::{Opening, PROTOCOL, content};
 use mn::daemon::{self, Config, InitOptions};
-use mn_core::change::{Asked, Command, Define, Operation, Range, Rmdef, Sent, TokenCreate};
-use mn_core::query::{Lsslice, Query, Tabdump};
+use mn_core::command::{
+    Asked, Command, Define, Lsslice, Operation, Query, Range, Rmdef, Sent, Tabdump, TokenCreate,
+};
 use runtime::link::connection::Link;
 use runtime::link::endpoint::Dialer;
 use runtime::link::identity::{Identity, Role};

@@ -1,5 +1,6 @@
 //! Our own programs: found beside this one, or built.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,6 +59,11 @@ impl Programs {
         let mut command = Command::new(cargo);
         command.arg("build").args(names.iter().flat_map(|name| ["-p", name]));
         command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
+        // What cargo tells the program that it runs would have build scripts run again (ring's looks
+        // at it), and with them half of what links to them be built anew, this time and the next.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_run_program(name)) {
+            command.env_remove(name);
+        }
         if release {
             command.arg("--release");
         }
@@ -73,4 +79,10 @@ impl Programs {
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
+}
+
+/// Whether cargo sets a variable for the program that it runs, and not for itself.
+fn is_of_run_program(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b"CARGO_PKG_") || name.starts_with(b"CARGO_MANIFEST_") || name == b"OUT_DIR"
 }

@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 
 use common::id::Revision;
 
-use crate::change::{self, Command, Context, Define, Range, Rmdef};
+use crate::command::{Command, Define, Lsdef, Nodels, Query, Range, Rmdef};
 use crate::derive::{Derivation, Facts};
-use crate::fixture;
 use crate::model::Model;
-use crate::query::{self, Lsdef, Nodels, Query};
 use crate::table::visits;
+use crate::talk::Context;
+use crate::{fixture, query};
 
 /// How much larger the large cluster is. What is looked up in a tree grows by a step where the tree
 /// does, and that is not counted.
@@ -61,7 +61,7 @@ fn is_independent(act: impl Fn(&Model, &mut Derivation)) {
 #[track_caller]
 fn costs_one_node(command: &Command) {
     is_independent(|model, derivation| {
-        let outcome = change::plan(model, command, &Context::default());
+        let outcome = crate::plan(model, command, &Context::default());
         assert_eq!(outcome.status, 0, "{:?}", outcome.lines);
         let (edits, after) = outcome.change.unwrap().into_parts();
         let mut applied = model.clone();

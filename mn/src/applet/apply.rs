@@ -1,8 +1,7 @@
 //! `apply`: what a file says of objects is what is there of them afterwards.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change};
-use mn_core::exchange::{Apply, ApplyFormat};
+use mn_core::command::{Apply, ApplyFormat, Asked, Command as Change};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, changing, mode, operands, option, switch, text, texts};

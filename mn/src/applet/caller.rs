@@ -5,7 +5,7 @@ use std::path::Path;
 
 use common::wire::PROTOCOL;
 use common::wire::operator::{Request, View};
-use mn_core::change::{Asked, Sent};
+use mn_core::command::{Asked, Sent};
 
 use super::place::Place;
 use super::{as_of, print, recorded};

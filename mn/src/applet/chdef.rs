@@ -1,7 +1,7 @@
 //! `chdef`: changes definitions.
 
 use clap::{Arg, ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Define, ListEdit};
+use mn_core::command::{Asked, Command as Change, Define, ListEdit};
 
 use super::definition::{derive, help, read, select, stanza, types, with_objects};
 use super::intake::Intake;

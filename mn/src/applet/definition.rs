@@ -6,12 +6,11 @@
 mod combination;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use mn_core::change::Range;
+use mn_core::command::Range;
 use mn_core::table::attribute;
 
-use super::describe;
 use super::intake::Intake;
-use super::{Parsed, Usage, operands, switch, text, texts};
+use super::{Parsed, Usage, describe, operands, switch, text, texts};
 
 /// Options of the four: name, letter (a blank for none), whether there is a long form.
 const SWITCHES: &[(&str, char, bool)] = &[

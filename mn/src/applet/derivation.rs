@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use clap::ArgMatches;
-use mn_core::change::Derivation;
+use mn_core::command::Derivation;
 
 use super::intake::{Intake, REPLAYED};
 

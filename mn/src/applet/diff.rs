@@ -9,9 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::past::Diff;
-use mn_core::query::Query;
+use mn_core::command::{Asked, Diff, Query};
 
 use super::definition::split_list;
 use super::history::{span, span_operand};

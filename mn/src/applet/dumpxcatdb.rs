@@ -7,8 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::query::{DumpDb, Query};
+use mn_core::command::{Asked, DumpDb, Query};
 use serde::Deserialize;
 
 use super::caller::Caller;
@@ -102,7 +101,7 @@ fn run(caller: &Caller, args: DumpDb, folder: &Path, verbose: bool) -> u8 {
     0
 }
 
-/// What the daemon sends; see `mn_core::query::DumpDb`.
+/// What the daemon sends; see `mn_core::command::DumpDb`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Piece {

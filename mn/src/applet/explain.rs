@@ -1,9 +1,7 @@
 //! `explain`: why a value is what it is, and who set it.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::past::Explain;
-use mn_core::query::Query;
+use mn_core::command::{Asked, Explain, Query};
 
 use super::definition::split_list;
 use super::intake::Intake;

@@ -1,9 +1,7 @@
 //! `export`: the site's definitions as text.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::exchange::Export;
-use mn_core::query::Query;
+use mn_core::command::{Asked, Export, Query};
 
 use super::definition::split_list;
 use super::intake::Intake;

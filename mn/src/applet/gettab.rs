@@ -1,8 +1,7 @@
 //! `gettab`: cells of one row.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::query::{Gettab, Query};
+use mn_core::command::{Asked, Gettab, Query};
 
 use super::intake::Intake;
 use super::table::{explained, selection};

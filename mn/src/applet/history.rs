@@ -1,9 +1,7 @@
 //! `history`: what was changed, when, by whom, with which words.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use mn_core::change::{Asked, Forget, Mode, Operation};
-use mn_core::past::{History, Span, When};
-use mn_core::query::Query;
+use mn_core::command::{Asked, Forget, History, Mode, Operation, Query, Span, When};
 
 use super::definition::split_list;
 use super::intake::Intake;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::{ArgMatches, Command};
 use common::wire::operator::MAX_COMMAND;
-use mn_core::change::{Asked, Command as Change};
-use mn_core::exchange::{Clash, Import, Source, includes};
+use mn_core::command::{Asked, Clash, Command as Change, Import, Source};
+use mn_core::exchange::includes;
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, changing, mode, operands, option, switch, text, texts};

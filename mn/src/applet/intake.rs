@@ -5,7 +5,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use mn_core::change::Range;
+use mn_core::command::Range;
 
 use super::Usage;
 

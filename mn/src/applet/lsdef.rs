@@ -1,8 +1,7 @@
 //! `lsdef`: shows definitions.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::query::{Lsdef, Query};
+use mn_core::command::{Asked, Lsdef, Query};
 
 use super::definition::{
     attribute_list, help, names_alone, read, select, split_list, stanza, template, types, with_objects,

@@ -1,8 +1,7 @@
 //! `lsmn`, and xCAT's `lsxcatd`: what the management node is, and how it stands.
 
 use clap::{ArgAction, ArgMatches, Command};
-use mn_core::change::{Asked, Operation};
-use mn_core::query::Lsmn;
+use mn_core::command::{Asked, Lsmn, Operation};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, operands, switch, texts};

@@ -1,8 +1,7 @@
 //! `lsslice`: what service nodes hold.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::query::{Lsslice, Query};
+use mn_core::command::{Asked, Lsslice, Query};
 
 use super::definition::split_list;
 use super::intake::Intake;

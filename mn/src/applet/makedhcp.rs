@@ -1,7 +1,7 @@
 //! `makedhcp`: whether nodes can be given their addresses.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use mn_core::change::{Asked, DhcpTask, Makedhcp, Operation};
+use mn_core::command::{Asked, DhcpTask, Makedhcp, Operation};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, operands, switch, texts};

@@ -1,7 +1,7 @@
 //! `makedns`: whether the names of nodes are answered.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Makedns, Operation};
+use mn_core::command::{Asked, Makedns, Operation};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, operands, switch, texts};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Makehosts, Operation};
+use mn_core::command::{Asked, Makehosts, Operation};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, mode, operands, operating, option, switch, text, texts};

@@ -1,7 +1,7 @@
 //! `makenetworks`: the networks that machines are on become definitions.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Makenetworks, Operation};
+use mn_core::command::{Asked, Makenetworks, Operation};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, mode, operands, operating, switch, texts};

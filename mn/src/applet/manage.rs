@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use common::report::{Refusal, chain};
-use mn_core::change::{Asked, Operation, TokenCreate};
+use mn_core::command::{Asked, Operation, TokenCreate};
 use mn_core::table::nearest;
 
 use super::caller::Caller;

@@ -1,7 +1,7 @@
 //! `mkdef`: makes definitions.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Define, ListEdit};
+use mn_core::command::{Asked, Command as Change, Define, ListEdit};
 
 use super::definition::{derive, force, help, read, select, stanza, template, types, with_objects};
 use super::intake::Intake;

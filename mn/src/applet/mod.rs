@@ -65,7 +65,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use mn_core::change::{Asked, Mode};
+use mn_core::command::{Asked, Mode};
 
 use self::caller::Caller;
 use self::intake::Intake;

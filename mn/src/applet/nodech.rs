@@ -1,7 +1,7 @@
 //! `nodeadd`, `nodech` and `nodegrpch`: columns of nodes and groups by the names of their tables.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Nodech, Range};
+use mn_core::command::{Asked, Command as Change, Nodech, Range};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, changing, mode, operands, switch, texts};

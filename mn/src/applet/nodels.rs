@@ -1,8 +1,7 @@
 //! `nodels`: names and columns of nodes.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::query::{Nodels, Query};
+use mn_core::command::{Asked, Nodels, Query};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, operands, switch, texts};

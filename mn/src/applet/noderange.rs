@@ -1,8 +1,7 @@
 //! `noderange`, and xCAT's `gennr`: what a noderange means.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::query::{Form, Noderange, Query};
+use mn_core::command::{Asked, Form, Noderange, Query};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, operands, switch, texts};

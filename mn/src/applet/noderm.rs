@@ -1,7 +1,7 @@
 //! `noderm`: removes nodes.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Noderm};
+use mn_core::command::{Asked, Command as Change, Noderm};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, changing, mode, operands, texts};

@@ -1,7 +1,7 @@
 //! `nodeset`: what the next boot of nodes gets.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Nodeset};
+use mn_core::command::{Asked, Command as Change, Nodeset};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, changing, mode, operands, switch, texts};

@@ -1,7 +1,7 @@
 //! `nodestat`: which of nodes' services answer.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Nodestat, Operation};
+use mn_core::command::{Asked, Nodestat, Operation};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, operands, switch, texts};

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use common::report::{Refusal, chain};
 use common::wire::join::Kind;
-use mn_core::change::{Asked, Operation, Operator};
+use mn_core::command::{Asked, Operation, Operator};
 
 use super::caller::Caller;
 use super::place::place;

@@ -8,7 +8,7 @@
 //! **Invariant**: reading words again touches no file, no environment that decides, and never panics
 //! the daemon; what cannot be read again means something else.
 
-use mn_core::change::Asked;
+use mn_core::command::Asked;
 use serde_json::Value;
 
 use super::intake::{Intake, REPLAYED};
@@ -69,8 +69,7 @@ fn is_same(again: &Value, sent: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mn_core::change::{Command, Define, Derivation, Range};
-    use mn_core::query::{Nodels, Query};
+    use mn_core::command::{Command, Define, Derivation, Nodels, Query, Range};
 
     fn words(line: &str) -> Vec<String> {
         line.split(' ').map(str::to_owned).collect()

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use clap::{Arg, ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Given, RestoreDb};
+use mn_core::command::{Asked, Command as Change, Given, RestoreDb};
 
 use super::dumpxcatdb::{refuse_binary, with_folder};
 use super::intake::Intake;

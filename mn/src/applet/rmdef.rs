@@ -1,7 +1,7 @@
 //! `rmdef`: removes definitions.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Rmdef};
+use mn_core::command::{Asked, Command as Change, Rmdef};
 
 use super::definition::{force, help, names_alone, read, types, with_objects};
 use super::intake::Intake;

@@ -1,7 +1,7 @@
 //! `snmove`: moves nodes to another service node.
 
 use clap::{Arg, ArgMatches, Command};
-use mn_core::change::{Asked, Operation, Snmove};
+use mn_core::command::{Asked, Operation, Snmove};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, mode, operands, operating, option, switch, text, texts};

@@ -2,7 +2,7 @@
 //! daemon.
 
 use clap::{Arg, ArgMatches, Command};
-use mn_core::change::{Asked, Assignment, Command as Change, Tabch, TabchAction};
+use mn_core::command::{Asked, Assignment, Command as Change, Tabch, TabchAction};
 
 use super::intake::Intake;
 use super::table::{explained, selection, whole};

@@ -3,8 +3,7 @@
 use std::io;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::query::{Query, Tabdump};
+use mn_core::command::{Asked, Query, Tabdump};
 
 use super::caller::Caller;
 use super::intake::Intake;

@@ -9,9 +9,9 @@ use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Given, How, Mode, Tabrestore, rebased};
+use mn_core::change::rebased;
+use mn_core::command::{Asked, Command as Change, Given, How, Mode, Query, Tabdump, Tabrestore};
 use mn_core::csv::{self, Sheet};
-use mn_core::query::{Query, Tabdump};
 use mn_core::table::TableId;
 
 use super::caller::Caller;

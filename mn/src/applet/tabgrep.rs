@@ -1,8 +1,7 @@
 //! `tabgrep`: the tables that say something of a node.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::Asked;
-use mn_core::query::{Query, Tabgrep};
+use mn_core::command::{Asked, Query, Tabgrep};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, operands, texts};

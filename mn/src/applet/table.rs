@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Arg, ArgMatches, Command};
-use mn_core::change::Given;
+use mn_core::command::Given;
 use mn_core::csv;
 use mn_core::table::TableId;
 

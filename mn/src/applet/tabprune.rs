@@ -1,7 +1,7 @@
 //! `tabprune`: the oldest rows of a log, or all rows of any table.
 
 use clap::{Arg, ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, Prune, Tabprune};
+use mn_core::command::{Asked, Command as Change, Prune, Tabprune};
 
 use super::intake::Intake;
 use super::table::{explained, only, whole};

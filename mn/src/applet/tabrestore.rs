@@ -1,7 +1,7 @@
 //! `tabrestore`: a table from a file. The file is read and parsed here; the daemon takes rows.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Command as Change, How, Tabrestore};
+use mn_core::command::{Asked, Command as Change, How, Tabrestore};
 
 use super::intake::Intake;
 use super::table::{explained, given, only, table_of, whole};

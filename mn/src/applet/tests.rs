@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use mn_core::change::{Asked, Command as Change, ListEdit, Operation};
-use mn_core::query::Query;
+use mn_core::command::{Asked, Command as Change, ListEdit, Operation, Query};
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! `undo`: takes revisions back.
 
 use clap::{ArgMatches, Command};
-use mn_core::change::{Asked, Mode, Operation, Undo};
+use mn_core::command::{Asked, Mode, Operation, Undo};
 
 use super::history::{span, span_operand};
 use super::intake::Intake;

@@ -1,7 +1,7 @@
 //! `updatenode`: runs scripts on nodes and brings files to them.
 
 use clap::{Arg, ArgMatches, Command};
-use mn_core::change::{Asked, Operation, Updatenode};
+use mn_core::command::{Asked, Operation, Updatenode};
 
 use super::definition::split_list;
 use super::intake::Intake;

@@ -5,7 +5,7 @@
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span as Length, Timestamp, Zoned};
-use mn_core::past::{Span, When};
+use mn_core::command::{Span, When};
 
 use super::Usage;
 

@@ -6,8 +6,8 @@
 
 use std::net::Ipv4Addr;
 
-use mn_core::change::Draft;
 use mn_core::change::networks::Found;
+use mn_core::draft::Draft;
 use mn_core::table::schema::{NODELIST, POLICY, POSTSCRIPTS, SITE};
 use mn_core::table::{Row, RowKey};
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use common::id::{NameError, NodeName, Revision};
 use common::report::{Refusal, chain};
 use common::slice::Net;
-use mn_core::change::Draft;
+use mn_core::draft::Draft;
 use mn_core::model::Model;
 use mn_core::table::Tables;
 use runtime::disk::{DirError, DirLock};

@@ -1,7 +1,8 @@
 //! `lsmn`: what the daemon knows of itself.
 
+use mn_core::command::Lsmn;
 use mn_core::delivery::Standing;
-use mn_core::query::{Daemon, Lsmn, lsmn};
+use mn_core::query::{Daemon, lsmn};
 
 use super::Ground;
 

@@ -1,7 +1,8 @@
 //! `makenetworks`: this machine is looked at, and what follows is one change.
 
 use common::report::Refusal;
-use mn_core::change::{Makenetworks, networks};
+use mn_core::change::networks;
+use mn_core::command::Makenetworks;
 
 use super::Ground;
 use crate::daemon::interfaces;

@@ -23,8 +23,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::report::Refusal;
-use mn_core::change::{Change, Context, Line, Operation};
+use mn_core::command::Operation;
+use mn_core::draft::Change;
 use mn_core::model::Model;
+use mn_core::talk::{Context, Line};
 
 use crate::audit::Audit;
 use crate::content::Content;

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use common::id::NodeName;
 use mn_core::change::nodestat::{self, Answers, State, Target};
-use mn_core::change::{Draft, Line, Nodestat, warning};
+use mn_core::command::Nodestat;
+use mn_core::draft::Draft;
+use mn_core::talk::{Line, warning};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;

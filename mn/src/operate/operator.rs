@@ -4,7 +4,9 @@
 
 use common::report::Refusal;
 use common::wire::join::Kind;
-use mn_core::change::{Draft, Line, Operator};
+use mn_core::command::Operator;
+use mn_core::draft::Draft;
+use mn_core::talk::Line;
 use serde_json::json;
 
 use super::Ground;

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 
 use common::id::{Revision, SnName};
 use common::report::Refusal;
-use mn_core::change::{Context, Makedhcp, Makedns, Outcome};
+use mn_core::change::Outcome;
+use mn_core::command::{Makedhcp, Makedns};
 use mn_core::make::{Answers, dhcp, dns};
 use mn_core::model::Model;
+use mn_core::talk::Context;
 
 use super::Ground;
 

@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use common::id::{Moment, NodeName, Revision, SnName};
 use common::report::Refusal;
-use mn_core::change::snmove::{self, Move, Plan, State};
-use mn_core::change::{Change, Snmove};
+use mn_core::change::snmove::{self, Plan};
+use mn_core::command::Snmove;
+use mn_core::draft::Change;
 use mn_core::model::Model;
+use mn_core::moves::{self, Move, State};
 use runtime::supervise::BoxError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -202,8 +204,8 @@ impl Mover {
         speaker: &Speaker<'_>,
         report: &mut Report,
     ) -> Result<(), Stopped> {
-        while let Some(one) = snmove::by_id(&self.book.read(), id) {
-            let nodes = snmove::nodes_of(&self.book.read(), id);
+        while let Some(one) = moves::by_id(&self.book.read(), id) {
+            let nodes = moves::nodes_of(&self.book.read(), id);
             match one.state {
                 State::Prepared => {
                     speaker.progress(&format!("{} prepares", one.target), 0, 4).await;
@@ -257,7 +259,7 @@ impl Mover {
 
 /// The service nodes that owned the nodes of a move before it.
 fn old_owners(model: &Model, one: &Move, nodes: &[NodeName]) -> BTreeSet<SnName> {
-    let owner = |node: &NodeName| mn_core::derive::pool_of(model, node).into_iter().next();
+    let owner = |node: &NodeName| mn_core::node::pool_of(model, node).into_iter().next();
     nodes.iter().filter_map(owner).filter(|sn| *sn != one.target).collect()
 }
 
@@ -272,7 +274,7 @@ fn since(start: Moment) -> Duration {
 /// Never; the supervisor wants a result.
 pub async fn resume(mover: Mover, stop: CancellationToken) -> Result<(), BoxError> {
     let all = async {
-        for one in snmove::all_under_way(&mover.book.read()) {
+        for one in moves::all_under_way(&mover.book.read()) {
             mover.end(&one).await;
         }
     };
@@ -312,7 +314,7 @@ impl Mover {
         // The other end is this daemon's own hub; when it goes, so does this wait.
         let _ = changes.wait_for(|view| is_there(view, &one.target)).await;
         let model = self.book.read();
-        let owners = old_owners(&model, one, &snmove::nodes_of(&model, one.id));
+        let owners = old_owners(&model, one, &moves::nodes_of(&model, one.id));
         let all = changes.wait_for(|view| owners.iter().all(|sn| is_there(view, sn)));
         let _ = tokio::time::timeout(OTHERS, all).await;
     }

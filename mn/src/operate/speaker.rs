@@ -1,7 +1,7 @@
 //! A line to whoever asked that may be nobody: a move goes on when its terminal is gone, and after
 //! a restart it has none.
 
-use mn_core::change::Line;
+use mn_core::talk::Line;
 use serde_json::Value;
 
 use super::Ground;

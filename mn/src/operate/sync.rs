@@ -9,8 +9,8 @@ use std::path::Path;
 use common::id::{Digest, NodeName};
 use common::report::Refusal;
 use common::wire::work::SyncFile;
-use mn_core::derive;
 use mn_core::model::Model;
+use mn_core::node;
 use mn_core::table::schema::{FILE, OSIMAGE};
 
 /// The longest list that is read, in bytes.
@@ -18,7 +18,7 @@ const MAX_LIST: u64 = 1 << 20;
 
 /// The files for a node.
 pub(super) fn files(model: &Model, tree: &Path, node: &NodeName) -> Result<Vec<SyncFile>, Refusal> {
-    let Some(image) = derive::image_of(model, node) else { return Ok(Vec::new()) };
+    let Some(image) = node::image_of(model, node) else { return Ok(Vec::new()) };
     let row = model.tables().row(OSIMAGE, image.as_str());
     let lists = row.and_then(|row| row.cell("synclists")).unwrap_or_default();
     let mut files = Vec::new();

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use common::wire::join::Token;
-use mn_core::change::{Draft, Line, TokenCreate};
+use mn_core::command::TokenCreate;
+use mn_core::draft::Draft;
+use mn_core::talk::Line;
 
 use super::{Ground, Site};
 use crate::token;

@@ -11,7 +11,8 @@ use std::time::Duration;
 use common::id::{NodeName, SnName};
 use common::wire::work::{Receipt, RunAnswer, RunResult, StepOutcome, Work};
 use mn_core::change::updatenode::{self, Batch};
-use mn_core::change::{Line, Updatenode, warning};
+use mn_core::command::Updatenode;
+use mn_core::talk::{Line, warning};
 use serde_json::json;
 use tokio::task::JoinSet;
 

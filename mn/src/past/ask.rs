@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use common::id::Revision;
 use common::report::Refusal;
-use mn_core::change::Line;
+use mn_core::command::{Diff, Explain, History as Asked, Query, When};
 use mn_core::model::Model;
-use mn_core::past::{self, Diff, Explain, History as Asked, Names, When};
-use mn_core::query::{self, Query};
+use mn_core::past::{self, Names};
+use mn_core::query;
 use mn_core::table::schema::TABLES;
 use mn_core::table::{RowKey, TableId};
+use mn_core::talk::Line;
 use tracing::error;
 
 use super::show::Chosen;

@@ -7,9 +7,11 @@
 use std::time::Duration;
 
 use common::id::Revision;
-use mn_core::change::{Change, Forget, Outcome, Talk};
+use mn_core::change::Outcome;
+use mn_core::command::{Forget, When};
+use mn_core::draft::Change;
 use mn_core::model::Model;
-use mn_core::past::When;
+use mn_core::talk::Talk;
 use runtime::supervise::BoxError;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;

@@ -1,7 +1,7 @@
 //! The past, answered from the journal: `history`, `diff`, `explain`, `undo`, and any question as of
 //! an earlier state (`--at`).
 //!
-//! What is said is decided in `mn_core::past` and `mn_core::change::undo`; here the journal is read
+//! What is said is decided in `mn_core::past` and `mn_core::past::undo`; here the journal is read
 //! for it. Old states are made backwards from the newest model, so that they cost what was changed
 //! since; the histories of single rows are walked along their chains (`store::history`).
 //! Everything here blocks on the disk and runs on threads that may.
@@ -17,9 +17,10 @@ use common::id::Revision;
 use common::report::{Refusal, chain};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use mn_core::command::When;
 use mn_core::model::Model;
+use mn_core::past::Deed;
 use mn_core::past::explain::Setter;
-use mn_core::past::{Deed, When};
 use mn_core::table::{RowKey, TableId};
 
 pub(crate) use self::ask::{at, diff, explain, history, revisions};

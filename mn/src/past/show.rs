@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 
 use common::id::Revision;
 use common::report::Refusal;
+use mn_core::command::{History as Asked, When};
 use mn_core::model::Model;
 use mn_core::past::list::Filter;
-use mn_core::past::{Deed, History as Asked, Names, When};
+use mn_core::past::{Deed, Names};
 
 use super::ask::touching;
 use super::{deed, fault, forgotten, revision};

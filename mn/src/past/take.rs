@@ -2,9 +2,9 @@
 
 use common::id::Revision;
 use common::report::Refusal;
-use mn_core::change::{Undo, undo};
+use mn_core::command::{Undo, When};
 use mn_core::model::Model;
-use mn_core::past::{Deed, When};
+use mn_core::past::{Deed, undo};
 use mn_core::table::{RowKey, TableId};
 
 use super::{deed, fault, revision, setter};

@@ -7,9 +7,9 @@
 use common::id::{Digest, NodeName, SnName};
 use common::wire::PROTOCOL;
 use common::wire::join::{JoinAnswer, Kind, RelayedJoin, proves};
-use mn_core::change::Draft;
-use mn_core::derive;
+use mn_core::draft::Draft;
 use mn_core::model::Model;
+use mn_core::node;
 use runtime::link::connection::Link;
 use runtime::link::identity::Role;
 use tracing::{debug, info};
@@ -141,7 +141,7 @@ fn holds(model: &Model, join: &RelayedJoin, via: Option<&SnName>) -> bool {
 
 /// Whether a service node is in a node's pool.
 fn serves(model: &Model, sn: &SnName, node: &NodeName) -> bool {
-    derive::pool_of(model, node).contains(sn)
+    node::pool_of(model, node).contains(sn)
 }
 
 fn admit(draft: &mut Draft, kind: Kind, name: &NodeName, public_key: &[u8]) {

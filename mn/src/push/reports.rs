@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use common::id::{Epoch, NodeName, SnName};
 use common::wire::push::{InterfaceAddress, Report, Reported};
 use common::wire::work::{Receipt, StepOutcome};
-use mn_core::change::Draft;
-use mn_core::derive;
+use mn_core::draft::Draft;
 use mn_core::model::Model;
+use mn_core::node;
 use mn_core::table::schema::{AGENT, NODELIST, SNADDRESS};
 use mn_core::table::{Row, RowKey};
 use tracing::{debug, warn};
@@ -95,7 +95,7 @@ fn take(draft: &mut Draft, sn: &SnName, report: &Report) {
 
 /// Whether a service node may say this. That it has lost a node's agent is always its own affair.
 fn may_tell(model: &Model, sn: &SnName, report: &Report) -> bool {
-    report.what == Reported::Connected(false) || derive::pool_of(model, &report.node).contains(sn)
+    report.what == Reported::Connected(false) || node::pool_of(model, &report.node).contains(sn)
 }
 
 /// Whether a newer owner has reported already: an old owner's late word must not undo it.

@@ -2,7 +2,7 @@
 //! one JSON array.
 
 use common::wire::operator::{Reply, View};
-use mn_core::change::Line;
+use mn_core::talk::Line;
 
 /// How much text one reply holds, in bytes; an answer is sent when it has grown past this. Small
 /// enough that the first lines of a long answer are seen at once, large enough that 100,000 lines

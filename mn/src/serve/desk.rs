@@ -8,8 +8,9 @@ use common::report::Refusal;
 use common::wire::PROTOCOL;
 use common::wire::operator::{MAX_COMMAND, Request};
 use mn_core::audit::{self, Entry, Outcome};
-use mn_core::change::{Asked, Context, Sent};
+use mn_core::command::{Asked, Sent};
 use mn_core::policy::{self, Denial, Facts};
+use mn_core::talk::Context;
 use runtime::link::stream::FrameReader;
 use runtime::supervise::BoxError;
 use tokio::io::AsyncRead;
@@ -226,8 +227,7 @@ fn arguments(words: &[String], facts: &Facts<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mn_core::change::{Command, Define, Range};
-    use mn_core::query::{Nodels, Query};
+    use mn_core::command::{Command, Define, Nodels, Query, Range};
 
     fn words(line: &str) -> Vec<String> {
         line.split(' ').map(str::to_owned).collect()

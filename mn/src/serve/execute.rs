@@ -8,19 +8,20 @@ use common::id::Revision;
 use common::report::Refusal;
 use common::slice::Role;
 use mn_core::audit::Entry;
-use mn_core::change::{self, Asked, Command, Line, Mode, Outcome};
+use mn_core::change::Outcome;
+use mn_core::command::{Asked, Command, Lsslice, Mode, Query, What};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
-use mn_core::query::{self, Lsslice, Query, SliceState, What};
+use mn_core::query::{self, SliceState};
 use mn_core::table::schema::AUDITLOG;
+use mn_core::talk::Line;
 use tokio::sync::mpsc;
 
 use super::prune;
-use crate::audit;
 use crate::operate::{self, Ground};
-use crate::past;
 use crate::push::{PeerView, View};
 use crate::store::book::Planned;
+use crate::{audit, past};
 
 /// How many pieces of an answer may wait for the terminal.
 const PIECES: usize = 4;
@@ -112,7 +113,7 @@ async fn change(ground: &Ground, command: Command) -> u8 {
         return prune::prune(ground, command).await;
     }
     let context = ground.context.clone();
-    perform(ground, mode, move |model| change::plan(model, &command, &context)).await
+    perform(ground, mode, move |model| mn_core::plan(model, &command, &context)).await
 }
 
 /// Plans a change on the newest model, commits it, says what was planned to be said, and waits for

@@ -1,8 +1,9 @@
 //! `tabprune auditlog`: the audit log is no part of the model, so it is laid in, the command planned as
 //! on any table, and what it would remove is taken out of the log's files instead of the store.
 
-use mn_core::change::{self, Command, Line};
+use mn_core::command::Command;
 use mn_core::table::schema::AUDITLOG;
+use mn_core::talk::Line;
 
 use super::execute::with_audit;
 use crate::audit::Prune;
@@ -20,7 +21,7 @@ pub(super) async fn prune(ground: &Ground, command: Command) -> u8 {
         Err(refusal) => return ground.refuse(&[refusal]).await,
     };
     let context = ground.context.clone();
-    let planning = tokio::task::spawn_blocking(move || change::plan(&model, &command, &context));
+    let planning = tokio::task::spawn_blocking(move || mn_core::plan(&model, &command, &context));
     let Ok(outcome) = planning.await else { return 1 };
     // What goes is always the oldest, so that the newest of it says all.
     let edits = outcome.change.iter().flat_map(|change| change.edits());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::wire::operator::{Reply, View};
-use mn_core::change::Line;
+use mn_core::talk::Line;
 use runtime::link::LinkError;
 use runtime::link::stream::{FrameSender, FrameWriter};
 use tokio::net::unix::OwnedWriteHalf;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use common::id::{Revision, SnName};
-use mn_core::change::{Change, Draft};
+use mn_core::draft::{Change, Draft};
 use mn_core::model::Model;
 use mn_core::table::Edit;
 use tokio::sync::{mpsc, oneshot, watch};

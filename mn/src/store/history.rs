@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use common::id::Revision;
-use mn_core::change::merged;
+use mn_core::draft::merged;
 use mn_core::model::Model;
 use mn_core::table::{Edit, Row, RowKey, TableId};
 

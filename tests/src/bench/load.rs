@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use common::wire::PROTOCOL;
 use common::wire::frame;
 use common::wire::operator::{Reply, Request, View};
-use mn_core::change::{Asked, Command, Define, Mode, Range, Sent};
-use mn_core::query::{Nodels, Query};
+use mn_core::command::{Asked, Command, Define, Mode, Nodels, Query, Range, Sent};
 
 use super::site;
 use crate::Result;

@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 
 use common::id::{Digest, Epoch, Generation, NodeName, SnName};
 use common::slice::Role;
-use mn_core::derive;
 use mn_core::table::{Row, schema};
+use mn_core::{derive, node};
 
 use super::management::FACTS;
 use super::net::{Party, Side};
@@ -77,7 +77,7 @@ impl Checker {
         self.commands = world.commands.len();
         for moved in &world.moves[self.moves..] {
             for node in &moved.nodes {
-                let owner = derive::pool_of(&store.model, node).into_iter().next();
+                let owner = node::pool_of(&store.model, node).into_iter().next();
                 if owner.as_ref() != Some(&moved.target) && store.model.revision() == moved.revision {
                     return Err(format!("{node} was moved to {}, and is {owner:?}'s", moved.target));
                 }
@@ -220,7 +220,7 @@ impl Checker {
         }
         for number in 1..=world.size.nodes {
             let node = wire::node(number);
-            let owner = derive::pool_of(model, &node).into_iter().next().expect("a pool");
+            let owner = node::pool_of(model, &node).into_iter().next().expect("a pool");
             let slice = &world.sns[&wire::number(owner.as_str())].keeper.slice;
             let entry = slice.nodes().find(|one| one.name == node).ok_or("the owner lacks its node")?;
             if entry.role != Role::Owner {
@@ -253,7 +253,7 @@ pub(crate) fn answered_by(world: &mut World) -> BTreeMap<u8, Vec<u8>> {
 /// The owner of each node, as the definitions say.
 pub(crate) fn owners(world: &World) -> BTreeMap<u8, Vec<u8>> {
     let owner = |number: u8| {
-        let pool = derive::pool_of(&world.store.model, &wire::node(number));
+        let pool = node::pool_of(&world.store.model, &wire::node(number));
         pool.first().map(|sn| wire::number(sn.as_str())).into_iter().collect()
     };
     (1..=world.size.nodes).map(|number| (number, owner(number))).collect()

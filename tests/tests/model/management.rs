@@ -11,6 +11,8 @@
 //! Moves are in [`super::mover`]. A transaction is on the disk whole or not at all, which
 //! `mn::store` and its power-cut test see to.
 
+use mn_core::command::Define;
+use mn_core::draft::Draft;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,16 +20,17 @@ use std::time::Duration;
 use common::id::{Generation, Moment, Revision, SnName};
 use common::slice::Stamp;
 use common::wire::push::{FromSn, PeerWord, PushHead, ToSn};
-use mn_core::change::{self, Change, Command, Context};
+use mn_core::command::Command;
 use mn_core::delivery::{Action, Event, Machine, Standing};
 use mn_core::derive::{Derivation, Facts};
+use mn_core::draft::Change;
 use mn_core::model::Model;
 use mn_core::table::Edit;
+use mn_core::talk::Context;
 
-use super::Mutant;
 use super::mover::{Mover, Moves};
 use super::net::{Crash, LinkId, Message, Net, Party, Timer};
-use super::wire;
+use super::{Mutant, wire};
 
 const ME: Party = Party::Mn;
 const TICK: Duration = Duration::from_millis(500);
@@ -109,7 +112,7 @@ impl Management {
     /// Takes an operator's `chdef` or the like.
     pub(crate) fn command(&mut self, net: &mut Net, command: Command) {
         let plan = move |model: &Model| {
-            let outcome = change::plan(model, &command, &Context::default());
+            let outcome = mn_core::plan(model, &command, &Context::default());
             let answer = if outcome.status == 0 { Answer::Done } else { Answer::Refused };
             (outcome.change, answer)
         };
@@ -383,8 +386,8 @@ pub(crate) fn first_store(service_nodes: u8, nodes: u8) -> Store {
 fn make_store(service_nodes: u8, nodes: u8) -> Store {
     let mut model = Model::new(mn_core::table::Tables::new(), Revision::new(1));
     let stanza = Some(wire::stanza(service_nodes, nodes));
-    let command = Command::Mkdef(change::Define { stanza, ..change::Define::default() });
-    let outcome = change::plan(&model, &command, &Context::default());
+    let command = Command::Mkdef(Define { stanza, ..Define::default() });
+    let outcome = mn_core::plan(&model, &command, &Context::default());
     assert_eq!(outcome.status, 0, "{:?}", outcome.lines);
     let mut journal = Vec::new();
     let mut commit = |model: &mut Model, change: Change| {
@@ -393,7 +396,7 @@ fn make_store(service_nodes: u8, nodes: u8) -> Store {
         journal.push((revision, change.edits().to_vec()));
     };
     commit(&mut model, outcome.change.expect("definitions"));
-    let mut draft = change::Draft::new(&model);
+    let mut draft = Draft::new(&model);
     for node in 1..=nodes {
         let name = wire::node(node);
         let key = mn_core::table::RowKey::of(["node", name.as_str()]);

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use common::id::{Moment, NodeName, Revision, SnName};
 use common::wire::push::PeerWord;
-use mn_core::change::snmove::{self, Asked, State, Verdict};
-use mn_core::change::{Change, Snmove};
+use mn_core::change::snmove::{self, Asked, Verdict};
+use mn_core::command::Snmove;
+use mn_core::draft::Change;
 use mn_core::model::Model;
+use mn_core::moves::{self, State};
 
 use super::management::{Answer, Asker, Management, NotApplied, Planner, Store, Wait};
 use super::net::{Crash, Event, Net, Party};
@@ -46,7 +48,7 @@ impl Moves {
     /// The moves that a stop has left in the middle.
     pub(crate) fn resume(model: &Model) -> Self {
         let mut moves = Self::default();
-        for one in snmove::all_under_way(model).into_iter().rev() {
+        for one in moves::all_under_way(model).into_iter().rev() {
             moves.next += 1;
             let stage = match one.state {
                 State::Prepared => Stage::TakeBack,
@@ -211,7 +213,7 @@ impl Mover {
     }
 
     fn target_of(&self, model: &Model) -> SnName {
-        let one = self.id.and_then(|id| snmove::by_id(model, id));
+        let one = self.id.and_then(|id| moves::by_id(model, id));
         one.map_or_else(|| self.target.clone(), |one| one.target)
     }
 
@@ -238,9 +240,9 @@ impl Mover {
     }
 
     fn look(&mut self, mn: &mut Management, net: &mut Net, store: &Store) -> Stage {
-        let Some(one) = self.id.and_then(|id| snmove::by_id(&store.model, id)) else { return Stage::Over };
+        let Some(one) = self.id.and_then(|id| moves::by_id(&store.model, id)) else { return Stage::Over };
         self.target = one.target.clone();
-        self.nodes = snmove::nodes_of(&store.model, one.id);
+        self.nodes = moves::nodes_of(&store.model, one.id);
         let revision = store.model.revision();
         net.tell(|| format!("move {} to {}: {:?}", one.id, one.target, one.state));
         let wait = Wait::new(net, &one.target, revision, APPLY);
@@ -275,7 +277,7 @@ impl Mover {
     }
 
     fn old_owners(&self, model: &Model) -> Vec<SnName> {
-        let owner = |node: &NodeName| mn_core::derive::pool_of(model, node).into_iter().next();
+        let owner = |node: &NodeName| mn_core::node::pool_of(model, node).into_iter().next();
         let mut owners: Vec<SnName> =
             self.nodes.iter().filter_map(owner).filter(|sn| *sn != self.target).collect();
         owners.sort();
@@ -287,7 +289,7 @@ impl Mover {
     fn are_back(&mut self, mn: &Management, net: &Net, store: &Store, since: Moment) -> bool {
         let id = self.id.unwrap_or_default();
         self.target = self.target_of(&store.model);
-        self.nodes = snmove::nodes_of(&store.model, id);
+        self.nodes = moves::nodes_of(&store.model, id);
         net.now.since(since) >= OTHERS || self.old_owners(&store.model).iter().all(|sn| mn.is_connected(sn))
     }
 

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::wire::agent::ToAgent;
-use mn_core::change::{Command, Define, Range, Snmove};
+use mn_core::command::{Command, Define, Range, Snmove};
 use node_agent::core::Kept;
 
-use super::Mutant;
 use super::agent::Agent;
 use super::check::Checker;
 use super::keeper::Disk;
@@ -17,7 +16,7 @@ use super::mover::Moved;
 use super::net::{Crash, Event, LinkId, Message, Net, Party, Side};
 use super::schedule::{Act, Move, Size};
 use super::service_node::ServiceNode;
-use super::wire;
+use super::{Mutant, wire};
 
 /// See the module above.
 pub(crate) struct World {

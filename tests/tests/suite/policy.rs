@@ -4,8 +4,7 @@
 use common::wire::PROTOCOL;
 use common::wire::frame;
 use common::wire::operator::{Request, View};
-use mn_core::change::{Asked, Range, Sent};
-use mn_core::query::{Nodels, Query};
+use mn_core::command::{Asked, Nodels, Query, Range, Sent};
 use tests::cluster::Cluster;
 use tests::process::{Ended, Run};
 use tests::{Result, attack, sandbox, wait};

@@ -3,6 +3,7 @@
 //!
 //! | module | what is looked at |
 //! |---|---|
+//! | [`modules`] | the pure crates inside: no two modules need each other |
 //! | [`rooms`] | the crates: who depends on whom, what a pure one may list |
 //! | [`source`] | source files: their documentation, their size, `unsafe`, scripts, fuzz targets |
 //! | [`pages`] | the pages: links, the map of the rooms, the two commands of the README |
@@ -17,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod modules;
 mod pages;
 mod reference;
 mod rooms;

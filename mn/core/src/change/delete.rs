@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use common::id::NodeName;
 use serde_json::json;
 
-use super::define::targets;
+use super::Outcome;
 use super::verify::{self, Part};
-use super::{Context, Draft, Outcome, Rmdef, Talk};
+use crate::command::Rmdef;
+use crate::draft::Draft;
 use crate::model::Model;
-use crate::query::object;
 use crate::table::attribute::{self, ObjectType, Selector};
 use crate::table::{RowKey, TableId, schema};
+use crate::talk::{Context, Talk};
+use crate::{object, target};
 
 /// Plans `rmdef`.
-pub(super) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
+pub(crate) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
     verify::plan(model, args.mode, context, |draft, talk, refused| {
         let found = targets_of(model, args, talk)?;
         let nodes = found.iter().filter(|(kind, _)| kind.name == "node");
@@ -22,7 +24,7 @@ pub(super) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
         let (mut parts, mut missing) = (Vec::new(), 0);
         for (kind, name) in found {
             if !object::exists(draft.model(), kind, &name) {
-                talk.error(&targets::missing(model, kind, &name, missing));
+                talk.error(&target::missing(model, kind, &name, missing));
                 missing += 1;
             } else if kind.name == "node" && !args.force && is_needed(model, &name, &going, talk) {
                 talk.record(|| json!({"type": kind.name, "name": name, "result": "refused"}));
@@ -74,7 +76,7 @@ fn targets_of(
     talk: &mut Talk<'_>,
 ) -> Option<Vec<(&'static ObjectType, String)>> {
     if !args.all {
-        let found = targets::named(model, &args.types, args.objects.as_ref(), talk)?;
+        let found = target::named(model, &args.types, args.objects.as_ref(), talk)?;
         if !args.force && found.iter().any(|(kind, _)| kind.name == "site") {
             talk.error("Removing the site removes all of its settings; use the '-f' option to do it.");
             return None;
@@ -85,7 +87,7 @@ fn targets_of(
         talk.error("You must use the '-f' option when using the '-a' option.");
         return None;
     }
-    let kinds = targets::kinds(&args.types, talk)?;
+    let kinds = target::kinds(&args.types, talk)?;
     let is_meant = |kind: &&ObjectType| {
         // Without -t, who may do what and what the site is stay: else nobody could repair it.
         if args.types.is_empty() {

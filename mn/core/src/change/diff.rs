@@ -7,10 +7,8 @@
 
 use serde_json::{Value, json};
 
-use crate::exchange::scope;
-use crate::query::shown;
-use crate::table::Edit;
-use crate::table::attribute;
+use crate::table::scope::{self, shown};
+use crate::table::{Edit, attribute};
 
 /// One cell before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +75,7 @@ pub fn cell_differences(edit: &Edit) -> Vec<(&'static str, Difference<'_>)> {
 }
 
 /// What a column is called: the attribute of nodes, where it is one; else `table.column`.
-pub(super) fn attribute_name(edit: &Edit, column: &str) -> String {
+pub(crate) fn attribute_name(edit: &Edit, column: &str) -> String {
     ["node", "network", "osimage", "route", "policy", "group"]
         .into_iter()
         .find_map(|kind| attribute::of_column(kind, edit.table, column))

@@ -9,10 +9,13 @@ use std::net::Ipv4Addr;
 use common::slice::Net;
 use serde_json::json;
 
-use super::{Context, Draft, Makenetworks, Outcome, Talk, verify};
+use super::{Outcome, verify};
+use crate::command::Makenetworks;
+use crate::draft::Draft;
 use crate::model::Model;
 use crate::table::schema::{NETWORKS, SNADDRESS};
 use crate::table::{Row, RowKey};
+use crate::talk::{Context, Talk};
 
 /// What stands for "the server of the node".
 const MASTER: &str = "<xcatmaster>";
@@ -143,8 +146,9 @@ fn display(model: &Model, found: &Found, is_double: bool, talk: &mut Talk<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Line, Mode};
+    use crate::command::Mode;
     use crate::fixture;
+    use crate::talk::Line;
 
     fn found(interface: &str, address: &str) -> Found {
         let (host, address) = ("mn".to_owned(), address.parse().unwrap());

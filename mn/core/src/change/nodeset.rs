@@ -7,10 +7,13 @@
 use common::id::NodeName;
 use serde_json::json;
 
-use super::{Context, Draft, Nodeset, Outcome, Talk, verify};
-use crate::derive;
+use super::{Outcome, verify};
+use crate::command::Nodeset;
+use crate::draft::Draft;
 use crate::model::Model;
+use crate::node;
 use crate::table::{RowKey, nearest, schema as table};
+use crate::talk::{Context, Line, Talk};
 
 /// What is asked for, understood.
 enum State {
@@ -33,11 +36,7 @@ pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
             chosen.nodes
         }
         Err(refusal) => {
-            return Outcome {
-                lines: vec![super::Line::Err(refusal.render("Error"))],
-                change: None,
-                status: 1,
-            };
+            return Outcome { lines: vec![Line::Err(refusal.render("Error"))], change: None, status: 1 };
         }
     };
     if arguments.state == "stat" {
@@ -97,7 +96,7 @@ fn asked(model: &Model, word: &str, talk: &mut Talk<'_>) -> Option<State> {
 
 fn stat(model: &Model, nodes: &[NodeName], talk: &mut Talk<'_>) {
     for node in nodes {
-        let state = derive::state_of(model, node).unwrap_or_else(|| "boot".to_owned());
+        let state = node::state_of(model, node).unwrap_or_else(|| "boot".to_owned());
         talk.info(format!("{node}: {state}"));
         talk.record(|| json!({ "node": node.as_str(), "state": state }));
     }
@@ -110,7 +109,7 @@ fn set(draft: &mut Draft, node: &NodeName, state: &State) -> Result<String, Stri
         State::Boot => "boot".to_owned(),
         State::Offline => "offline".to_owned(),
         State::Shell => {
-            if derive::shell_files(draft.model(), node).is_none() {
+            if node::shell_files(draft.model(), node).is_none() {
                 return Err("the rescue system's kernel is not in the served tree; \
                     put tftpboot/xcat/genesis.kernel.ARCH there"
                     .to_owned());
@@ -138,7 +137,7 @@ fn image(draft: &mut Draft, node: &NodeName, key: &RowKey, name: Option<&str>) -
             "the image {name} has provmethod {method:?}, which is none of install, netboot, statelite"
         ));
     }
-    if derive::bootable(draft.model(), &name).is_none() {
+    if node::bootable(draft.model(), &name).is_none() {
         let folder = format!("tftpboot/xcat/osimage/{name}");
         return Err(format!(
             "the image {name} has no kernel in the served tree; put kernel and initrd into {folder}/"

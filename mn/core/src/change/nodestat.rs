@@ -10,12 +10,13 @@ use std::net::Ipv4Addr;
 use common::id::NodeName;
 use common::report::Refusal;
 
-use super::{Draft, Nodestat};
-use crate::derive;
+use crate::command::Nodestat;
+use crate::draft::Draft;
 use crate::model::Model;
-use crate::query::{object, range};
 use crate::table::schema::{AGENT, NODELIST};
 use crate::table::{RowKey, TableId};
+use crate::target::range;
+use crate::{node, object};
 
 /// What is asked where nobody says otherwise.
 const USUAL: [(&str, u16); 6] =
@@ -155,7 +156,7 @@ pub fn state(model: &Model, target: &Target, answers: &Answers) -> State {
         |applications: Vec<&(String, u16)>| applications.into_iter().map(|one| one.0.clone()).collect();
     let (up, down): (Vec<String>, Vec<String>) = (names(up), names(down));
     let provisioned = || {
-        let state = derive::state_of(model, &target.node)?;
+        let state = node::state_of(model, &target.node)?;
         let word = state.split(' ').next().unwrap_or_default();
         matches!(word, "install" | "netboot" | "statelite" | "shell" | "runcmd" | "runimage").then_some(state)
     };
@@ -210,7 +211,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Range;
+    use crate::command::Range;
     use crate::fixture::model;
 
     const MODEL: &str = "

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::id::NodeName;
 
-use crate::derive;
 use crate::model::Model;
+use crate::node;
 use crate::table::schema::{NODELIST, NODERES, OWNERSHIP};
 use crate::table::{Edit, Row, RowKey};
 
@@ -53,7 +53,7 @@ pub(super) fn is_handed_over(before: &Model, after: &Model, node: &str) -> bool 
 }
 
 fn changes_hands(before: &Model, after: &Model, node: &NodeName) -> bool {
-    let owner = |model: &Model| derive::pool_of(model, node).into_iter().next();
+    let owner = |model: &Model| node::pool_of(model, node).into_iter().next();
     let old = owner(before);
     old.is_some() && old != owner(after)
 }
@@ -90,7 +90,7 @@ fn rise(model: &Model, node: &NodeName) -> Edit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Draft;
+    use crate::draft::Draft;
     use crate::fixture::{self, CLUSTER};
     use crate::table::TableId;
 

@@ -2,16 +2,18 @@
 
 use serde_json::json;
 
-use super::define::targets;
+use super::delete;
 use super::verify::Part;
-use super::{Define, Draft, Talk, delete};
-use crate::query::object;
+use crate::command::Define;
+use crate::draft::Draft;
 use crate::table::attribute::{ObjectType, Selector};
 use crate::table::{RowKey, schema};
+use crate::talk::Talk;
+use crate::{object, target};
 
 /// Renames the one object that is named.
 pub(super) fn build(draft: &mut Draft, talk: &mut Talk<'_>, args: &Define, new: &str) -> Option<Vec<Part>> {
-    let found = targets::named(draft.model(), &args.types, args.objects.as_ref(), talk)?;
+    let found = target::named(draft.model(), &args.types, args.objects.as_ref(), talk)?;
     let [(kind, old)] = found.as_slice() else {
         talk.error("The '-n' option (changing object name) can only work on one object.");
         return None;
@@ -36,7 +38,7 @@ fn refusal(draft: &Draft, kind: &'static ObjectType, old: &str, new: &str) -> Op
     if object::exists(draft.model(), kind, new) {
         return Some(format!("Object {new} already exists."));
     }
-    targets::is_misnamed(draft.model(), kind, new).then(|| {
+    target::is_misnamed(draft.model(), kind, new).then(|| {
         format!(
             "The new object name '{new}' is not valid.Please refer to \"man xcatdb\" for the valid \"xCAT Object Name Format\" "
         )

@@ -3,11 +3,15 @@
 //! Words are split at blanks (`_` in a value stands for a blank), so that a test reads like the
 //! terminal. The grammar here is a small copy of `mn::applet`'s, whose own tests hold the rest.
 
+use crate::command::{Command, Define, Derivation, ListEdit, Mode, Range, Rmdef};
+use crate::model::Model;
+use crate::plan;
+use crate::talk::{Context, Line};
 use common::id::Revision;
 
-use super::*;
+use crate::command::{Lsdef, Nodels, Query, Tabdump};
 use crate::model::tests::model;
-use crate::query::{self, Lsdef, Nodels, Query, Tabdump};
+use crate::query;
 
 /// A model of these rows (`table column=value …`), with an answering context.
 pub(crate) struct Bench {

@@ -10,9 +10,10 @@ use common::report::Refusal;
 use common::slice::Script;
 use common::wire::work::{SyncFile, Work};
 
-use super::{Chosen, Updatenode};
-use crate::derive;
+use crate::command::Updatenode;
 use crate::model::Model;
+use crate::node;
+use crate::target::Chosen;
 
 /// How long one script may take where nothing else is said, in seconds.
 pub const TIMEOUT_SECONDS: u32 = 600;
@@ -57,7 +58,7 @@ pub fn plan(
     let settle = arguments.settle || everything || named.as_ref().is_some_and(|named| named.settle);
     let mut batches: BTreeMap<(Vec<SnName>, Vec<u8>), Batch> = BTreeMap::new();
     for node in nodes {
-        let pool = derive::pool_of(model, &node);
+        let pool = node::pool_of(model, &node);
         if pool.is_empty() {
             let refusal = Refusal::new("has no service node to carry the work").about(&node);
             refusals.push(refusal.attempt(format!("chdef {node} servicenode=SN")));
@@ -70,7 +71,7 @@ pub fn plan(
         });
         let scripts = match &named {
             Some(named) => named.scripts.clone(),
-            None if everything || arguments.scripts.is_some() => derive::scripts_of(model, &node),
+            None if everything || arguments.scripts.is_some() => node::scripts_of(model, &node),
             None => Vec::new(),
         };
         let timeout_seconds = arguments.timeout_seconds.unwrap_or(TIMEOUT_SECONDS);
@@ -105,7 +106,7 @@ pub(crate) fn named(model: &Model, words: &[String]) -> Result<Named, Vec<Refusa
     for word in words {
         let mut parts = word.split_whitespace();
         let name = parts.next().unwrap_or_default();
-        match derive::script_hash(model, name) {
+        match node::script_hash(model, name) {
             Some(hash) => {
                 let arguments = parts.map(str::to_owned).collect();
                 named.scripts.push(Script { name: name.to_owned(), arguments, hash });

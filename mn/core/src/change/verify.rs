@@ -11,8 +11,11 @@ use common::report::Refusal;
 use crate::model::{Model, check};
 use crate::table::attribute::ObjectType;
 
+use super::Outcome;
 use super::diff::differences;
-use super::{Change, Context, Draft, Line, Mode, Outcome, Talk};
+use crate::command::Mode;
+use crate::draft::{Change, Draft};
+use crate::talk::{Context, Line, Talk};
 
 /// How often a plan is made again without what was refused. A round leaves out every object that
 /// the last one found at fault, so more than two happen only where refusals uncover others.
@@ -118,7 +121,7 @@ fn conclude(mode: Mode, change: Change, mut talk: Talk<'_>, context: &Context) -
 }
 
 /// What a dry run shows in the place of what was done: every value that would change.
-pub(super) fn preview(change: &Change, talk: Talk<'_>, context: &Context) -> Outcome {
+pub(crate) fn preview(change: &Change, talk: Talk<'_>, context: &Context) -> Outcome {
     let mut outcome = without_claims(talk.finish(None));
     let differences = differences(change.edits());
     for difference in &differences {

@@ -1,8 +1,8 @@
 //! Sets one attribute of one object in a draft: finds the column by the attribute's condition, and
 //! the row by the object's name.
 
-use super::Draft;
-use crate::query::object::{self, is_met, repack, split_nic};
+use crate::draft::Draft;
+use crate::object::{self, is_met, repack, split_nic};
 use crate::table::attribute::{self, Attribute, ObjectType};
 use crate::table::{Row, RowKey, schema};
 
@@ -59,16 +59,6 @@ pub(crate) enum WriteError {
     },
 }
 
-/// Whether a type of object has an attribute of this name. The site and monitors may have any.
-pub(crate) fn is_known(kind: &ObjectType, name: &str) -> bool {
-    if matches!(kind.name, "site" | "monitoring") {
-        return !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
-    }
-    let base = split_nic(name).map_or(name, |(packed, _)| packed);
-    let mut known = attribute::named(kind.name, base);
-    known.next().is_some_and(|attribute| base == name || attribute.table == schema::NICS)
-}
-
 /// Sets an attribute, or unsets it by an empty value.
 ///
 /// # Errors
@@ -80,7 +70,7 @@ pub(crate) fn set(
     name: &str,
     value: &str,
 ) -> Result<(), WriteError> {
-    if !is_known(kind, name) {
+    if !object::is_known(kind, name) {
         return Err(WriteError::Unknown { name: name.to_owned(), kind: kind.name });
     }
     if kind.name == "site" {

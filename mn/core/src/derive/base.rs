@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use common::id::SnName;
 use common::slice::{Entry, Export, File, FilePath, Host, Image, Key, Net, Outline, Peer, Services, Site};
 
-use super::{Facts, Need, boot, servers};
+use super::{Facts, Need, servers};
 use crate::model::{Gateway, Model, Network, Server};
+use crate::node;
 use crate::table::{Row, schema as table};
 
 /// Folders of the served tree that every service node has.
@@ -32,15 +33,13 @@ pub(super) fn derive<'a>(
                 networks.insert(name.clone());
             }
             Need::Image(name) => {
-                folders.extend(boot::folders(model, name).into_iter().map(|folder| folder + "/"));
+                folders.extend(node::folders(model, name).into_iter().map(|folder| folder + "/"));
                 entries.extend(image(model, name));
             }
             Need::Host(name) => entries.extend(host(model, slice, name, &[name])),
             Need::Peer(peer) => {
-                entries.push(Entry::Peer(Peer {
-                    sn: peer.clone(),
-                    addresses: servers::addresses_of(model, peer),
-                }));
+                entries
+                    .push(Entry::Peer(Peer { sn: peer.clone(), addresses: node::addresses_of(model, peer) }));
             }
         }
     }
@@ -107,12 +106,12 @@ fn served_to_strangers<'a>(model: &'a Model, sn: &'a SnName) -> impl Iterator<It
 }
 
 fn hands_out(model: &Model, sn: &SnName, network: &Network) -> bool {
-    let named = network.dhcpserver.as_deref().and_then(|name| servers::service_node_named(model, name));
+    let named = network.dhcpserver.as_deref().and_then(|name| node::service_node_named(model, name));
     !network.dynamic.is_empty() && named.as_ref() == Some(sn)
 }
 
 fn network(model: &Model, sn: &SnName, network: &Network) -> common::slice::Network {
-    let server = servers::address_on(model, sn, network);
+    let server = node::address_on(model, sn, network);
     let first = |lists: [Vec<Server>; 2]| -> Vec<Ipv4Addr> {
         let one = |word: &Server| match word {
             Server::Master => server,
@@ -148,8 +147,8 @@ fn host(model: &Model, slice: &Outline, name: &str, sources: &[&str]) -> Option<
     }
     let mut addresses: Vec<IpAddr> = Vec::new();
     for source in sources {
-        let sn = servers::service_node_named(model, source);
-        let known = sn.map(|sn| servers::addresses_of(model, &sn)).unwrap_or_default();
+        let sn = node::service_node_named(model, source);
+        let known = sn.map(|sn| node::addresses_of(model, &sn)).unwrap_or_default();
         for address in known.into_iter().chain(model.resolve(source)).map(IpAddr::V4) {
             if !addresses.contains(&address) {
                 addresses.push(address);
@@ -161,8 +160,8 @@ fn host(model: &Model, slice: &Outline, name: &str, sources: &[&str]) -> Option<
 }
 
 fn image(model: &Model, name: &str) -> Option<Entry> {
-    let bootable = boot::bootable(model, name)?;
-    let boot::Bootable { kernel, initrd, cmdline } = bootable;
+    let bootable = node::bootable(model, name)?;
+    let node::Bootable { kernel, initrd, cmdline } = bootable;
     Some(Entry::Image(Image { name: name.parse().ok()?, kernel, initrd, cmdline }))
 }
 

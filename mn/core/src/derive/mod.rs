@@ -21,10 +21,8 @@ use common::id::{Digest, NodeName, SnName};
 use common::slice::{Changed, Delta, Encoded, Entry, Key, Outline, Slice};
 
 pub use self::base::services as services_of;
-pub use self::boot::{Bootable, bootable, image_of, shell_files, state_of};
 use self::node::Kept;
-pub use self::node::{pool_of, role_of, script_hash, scripts_of};
-pub use self::servers::{NoAddress, address_for, address_on, addresses_of, service_node_named};
+pub use self::node::role_of;
 pub use self::touched::Touched;
 use crate::model::Model;
 use crate::table::Edit;

@@ -2,49 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use common::id::{Digest, Epoch, MacAddr, NodeName, SnName};
-use common::slice::{Interface, JoinSecret, Netboot, Node, PoolMember, Role, Script};
+use common::id::{Digest, MacAddr, NodeName, SnName};
+use common::slice::{Interface, JoinSecret, Netboot, Node, PoolMember, Role};
 
 use super::{Need, boot, servers};
-use crate::change::snmove;
 use crate::model::Model;
-use crate::table::{RowKey, TableId, schema as table};
-
-/// A node's effective value; none where it is not set.
-pub(super) fn text(model: &Model, table: TableId, node: &NodeName, column: &str) -> Option<String> {
-    model.cell(table, node.as_str(), column).map(std::borrow::Cow::into_owned).filter(|text| !text.is_empty())
-}
-
-/// The pool of a node as it is defined, owner first; names that are no service node are left out.
-pub fn pool_of(model: &Model, node: &NodeName) -> Vec<SnName> {
-    let mut pool: Vec<SnName> = Vec::new();
-    let words = text(model, table::NODERES, node, "servicenode").unwrap_or_default();
-    for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-        if let Some(sn) = servers::service_node_named(model, word).filter(|sn| !pool.contains(sn)) {
-            pool.push(sn);
-        }
-    }
-    pool
-}
+use crate::moves;
+use crate::node::{address_for, epoch_of, image_of, pool_of, primary_ip, scripts_of, text};
+use crate::table::{RowKey, schema as table};
 
 /// The service nodes whose slices hold the node: its pool, and the target of a move under way.
 pub(super) fn holders_of(model: &Model, node: &NodeName) -> BTreeSet<SnName> {
     let mut holders: BTreeSet<SnName> = pool_of(model, node).into_iter().collect();
-    holders.extend(snmove::under_way(model, node).map(|step| step.target));
+    holders.extend(moves::under_way(model, node).map(|step| step.target));
     holders
-}
-
-/// The epoch of a node's ownership.
-pub(super) fn epoch_of(model: &Model, node: &NodeName) -> Epoch {
-    let row = model.tables().row(table::OWNERSHIP, node.as_str());
-    let epoch = row.and_then(|row| row.cell("epoch")?.parse().ok());
-    epoch.map_or(Epoch::new(1), Epoch::new)
 }
 
 /// What a service node is to a node now; none where it has nothing to do with it.
 pub fn role_of(model: &Model, sn: &SnName, node: &NodeName) -> Option<Role> {
     let pool = pool_of(model, node);
-    let step = snmove::under_way(model, node);
+    let step = moves::under_way(model, node);
     match &step {
         // Until the target answers, it holds; the old owner answers until it has been released.
         Some(step) if step.target == *sn && pool.first() != Some(sn) => Some(Role::Held),
@@ -68,7 +45,7 @@ pub(super) fn derive(model: &Model, sn: &SnName, name: &NodeName, kept: &mut Kep
     let role = role_of(model, sn, name)?;
     // A node that is being moved to this service node is prepared as it will be.
     let (mut node, mut needs) = match role {
-        Role::Held => common(&snmove::projected(model, name), name)?,
+        Role::Held => common(&moves::projected(model, name), name)?,
         _ => kept.of(model, name)?,
     };
     node.role = role;
@@ -104,7 +81,7 @@ fn common(model: &Model, name: &NodeName) -> Option<Entry> {
     let mut needs = BTreeSet::new();
     let networks = interfaces.iter().filter_map(|interface| interface.network.as_ref());
     needs.extend(networks.map(|network| Need::Network(network.to_string())));
-    needs.extend(boot::image_of(model, name).map(Need::Image));
+    needs.extend(image_of(model, name).map(Need::Image));
     needs.extend(pool.iter().map(|member| Need::Host(member.sn.to_string())));
     needs.extend(
         text(model, table::NODERES, name, "xcatmaster")
@@ -123,7 +100,7 @@ fn common(model: &Model, name: &NodeName) -> Option<Entry> {
         scripts: scripts_of(model, name),
         join: secret(model, name),
         agent_key: agent_key(model, name),
-        rests: snmove::rests(model, name),
+        rests: moves::rests(model, name),
     };
     Some((node, needs))
 }
@@ -131,12 +108,12 @@ fn common(model: &Model, name: &NodeName) -> Option<Entry> {
 /// The pool with the address of each member that the node uses.
 fn members(model: &Model, node: &NodeName) -> Vec<PoolMember> {
     let master = text(model, table::NODERES, node, "xcatmaster");
-    let network = servers::primary_ip(model, node).and_then(|ip| model.network_of(ip));
+    let network = primary_ip(model, node).and_then(|ip| model.network_of(ip));
     let mut pool = Vec::new();
     for (at, sn) in pool_of(model, node).into_iter().enumerate() {
         let named = master.as_deref().filter(|_| at == 0).map(|name| model.resolve(name)).unwrap_or_default();
         let near = named.iter().find(|address| network.is_none_or(|network| network.net.contains(*address)));
-        let address = near.copied().or_else(|| servers::address_for(model, &sn, node).ok());
+        let address = near.copied().or_else(|| address_for(model, &sn, node).ok());
         if let Some(address) = address {
             pool.push(PoolMember { sn, address });
         } else if at == 0 {
@@ -148,7 +125,7 @@ fn members(model: &Model, node: &NodeName) -> Vec<PoolMember> {
 }
 
 fn interfaces(model: &Model, node: &NodeName) -> Vec<Interface> {
-    let own = servers::primary_ip(model, node);
+    let own = primary_ip(model, node);
     let interface = |entry: crate::model::MacEntry| {
         let host = entry.host.clone().unwrap_or_else(|| node.to_string());
         let ip = match &entry.host {
@@ -175,43 +152,6 @@ fn netboot(model: &Model, node: &NodeName) -> Netboot {
         word if word.starts_with("grub2") => Netboot::Grub2,
         _ => Netboot::Xnba,
     }
-}
-
-/// The scripts of a node that are files of the served tree, each once, in xCAT's order: defaults,
-/// image, node.
-pub fn scripts_of(model: &Model, node: &NodeName) -> Vec<Script> {
-    let mut scripts: Vec<Script> = Vec::new();
-    for words in script_words(model, node) {
-        let mut parts = words.split_whitespace();
-        let Some(name) = parts.next() else { continue };
-        let arguments: Vec<String> = parts.map(str::to_owned).collect();
-        let Some(hash) = script_hash(model, name) else { continue };
-        if !scripts.iter().any(|known| known.name == name && known.arguments == arguments) {
-            scripts.push(Script { name: name.to_owned(), arguments, hash });
-        }
-    }
-    scripts
-}
-
-/// The content of a script by its name; none where it is not in the served tree.
-pub fn script_hash(model: &Model, name: &str) -> Option<Digest> {
-    boot::file_hash(model, &format!("install/postscripts/{name}"))
-}
-
-/// The words of all script lists that concern a node, postscripts before postbootscripts.
-fn script_words(model: &Model, node: &NodeName) -> Vec<String> {
-    let mut words = Vec::new();
-    for column in ["postscripts", "postbootscripts"] {
-        let defaults = model.tables().row(table::POSTSCRIPTS, "xcatdefaults");
-        let defaults = defaults.and_then(|row| row.cell(column)).map(str::to_owned);
-        let image = boot::image_of(model, node);
-        let image = image.and_then(|image| boot::image_cell(model, table::OSIMAGE, &image, column));
-        let own = text(model, table::POSTSCRIPTS, node, column);
-        for list in [defaults, image, own].into_iter().flatten() {
-            words.extend(list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned));
-        }
-    }
-    words
 }
 
 fn secret(model: &Model, node: &NodeName) -> Option<JoinSecret> {

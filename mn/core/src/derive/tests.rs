@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::change::snmove;
-use crate::change::{Draft, Range, Snmove};
+use crate::command::{Range, Snmove};
+use crate::draft::Draft;
 use crate::fixture::{self, CLUSTER};
 use crate::table::{Row, RowKey, schema as table};
 

@@ -2,7 +2,7 @@
 //!
 //! The objects and rows that the file names, and no others, unless `--prune` or `%prune` say that
 //! those of a type that are not in the file are to go. Of an object that is named, what the file does
-//! not say goes too; settings of the site are each for themselves. State (see [`super::scope`]) stays
+//! not say goes too; settings of the site are each for themselves. State (see [`crate::table::scope`]) stays
 //! as it is, and so does a secret that the file has as `<secret>`.
 
 mod prune;
@@ -13,17 +13,20 @@ use common::report::Refusal;
 
 use super::definitions::{self, Definition};
 use super::format::perceus;
-use super::request::{Apply, ApplyFormat};
 use super::subject::{self, Subject};
 use super::text::{self, Mistake, Value};
 use super::verdict::{Detail, Fate, Verdict};
 use super::view::{self, Attributes};
 use super::write::{self, Wanted};
+use crate::change::Outcome;
 use crate::change::define::group;
-use crate::change::{Context, Draft, Outcome, Range};
+use crate::command::{Apply, ApplyFormat, Range};
+use crate::draft::Draft;
 use crate::model::Model;
-use crate::query::{object, range};
+use crate::object;
 use crate::table::attribute;
+use crate::talk::Context;
+use crate::target::range;
 
 /// Plans `apply`.
 pub(crate) fn plan(model: &Model, args: &Apply, context: &Context) -> Outcome {

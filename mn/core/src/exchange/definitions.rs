@@ -3,7 +3,7 @@
 use super::subject::{self, Subject};
 use super::text::{Document, Mistake, Said, Stanza, Value, short};
 use super::view;
-use crate::query::object::CLUSTERSITE;
+use crate::object::CLUSTERSITE;
 use crate::table::attribute::{self, ObjectType};
 use crate::table::{TableId, nearest};
 
@@ -124,7 +124,7 @@ fn of_object(kind: &'static ObjectType, stanza: Stanza) -> Result<Definition, Ve
 
 /// Whether `chdef` knows an attribute that is in rows of another key.
 fn is_set_elsewhere(kind: &ObjectType, name: &str) -> bool {
-    crate::query::object::split_nic(name).is_none() && crate::change::write::is_known(kind, name)
+    crate::object::split_nic(name).is_none() && crate::object::is_known(kind, name)
 }
 
 /// Adds an attribute; one interface of a packed one (`nicips.eth0`) goes into that.
@@ -141,15 +141,14 @@ fn add(kind: &'static ObjectType, attributes: &mut Vec<Said>, said: Said) -> Res
         );
         Mistake { line: said.line, text: nearest::hinted(text, &attribute::nearest(kind.name, &said.name)) }
     };
-    let packed =
-        crate::query::object::split_nic(&said.name).filter(|(packed, _)| view::may_mean(kind.name, packed));
+    let packed = crate::object::split_nic(&said.name).filter(|(packed, _)| view::may_mean(kind.name, packed));
     let (Some((packed, nic)), Value::Text(value)) = (packed, &said.value) else { return Err(unknown(&said)) };
     match attributes.iter_mut().find(|known| known.name == packed) {
-        Some(Said { value: Value::Text(held), .. }) => *held = crate::query::object::repack(held, nic, value),
+        Some(Said { value: Value::Text(held), .. }) => *held = crate::object::repack(held, nic, value),
         _ => attributes.push(Said {
             line: said.line,
             name: packed.to_owned(),
-            value: Value::Text(crate::query::object::repack("", nic, value)),
+            value: Value::Text(crate::object::repack("", nic, value)),
         }),
     }
     Ok(())

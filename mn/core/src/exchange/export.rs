@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::request::Export;
 use super::subject::{self, Subject};
 use super::{text, view};
-use crate::change::{Context, Line, Talk};
+use crate::command::Export;
 use crate::model::Model;
-use crate::query::range;
 use crate::table::nearest;
+use crate::talk::{Context, Line, Talk};
+use crate::target::range;
 
 /// Answers `export`; gives the exit status.
 pub(crate) fn answer(model: &Model, args: &Export, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {

@@ -12,13 +12,15 @@ use serde_json::json;
 
 use super::format;
 use super::incoming::{Incoming, Note, Reading};
-use super::request::{Clash, Import, Source};
 use super::subject::{self, Subject};
 use super::verdict::{Detail, Fate, Verdict};
 use super::view::{self, Attributes};
 use super::write::{self, Wanted};
-use crate::change::{Context, Draft, Outcome};
+use crate::change::Outcome;
+use crate::command::{Clash, Import, Source};
+use crate::draft::Draft;
 use crate::model::{Model, split};
+use crate::talk::Context;
 
 /// How often what was refused is left out and the rest is tried again. A round leaves out all that
 /// the last one found at fault.

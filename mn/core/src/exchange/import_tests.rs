@@ -3,12 +3,14 @@ use std::fmt::Write as _;
 
 use common::id::Revision;
 
+use super::import;
 use super::tests::said;
-use super::{Clash, Import, Source, import};
-use crate::change::{Context, Mode, Outcome};
+use crate::change::Outcome;
+use crate::command::{Clash, Import, Mode, Source};
 use crate::fixture;
 use crate::model::Model;
 use crate::table::{TableId, schema};
+use crate::talk::Context;
 
 fn args(source: Source, files: &[(&str, &str)]) -> Import {
     Import {

@@ -14,8 +14,6 @@ pub(crate) mod export;
 pub(crate) mod format;
 pub(crate) mod import;
 pub(crate) mod incoming;
-pub(crate) mod request;
-pub mod scope;
 pub(crate) mod subject;
 mod text;
 pub(crate) mod verdict;
@@ -28,4 +26,3 @@ mod import_tests;
 mod tests;
 
 pub use self::format::isc::includes;
-pub use self::request::{Apply, ApplyFormat, Clash, Export, Import, Source};

@@ -16,11 +16,10 @@ use std::sync::LazyLock;
 
 use common::id::{ImageName, NetworkName, NodeName};
 
-use super::scope;
 use crate::model::Model;
-use crate::query::object::CLUSTERSITE;
+use crate::object::CLUSTERSITE;
 use crate::table::attribute::{self, ObjectType, Selector};
-use crate::table::{Row, RowKey, TableId, schema};
+use crate::table::{Row, RowKey, TableId, schema, scope};
 
 /// What comes before the table in the type of a row.
 const ROW_TYPE: &str = "table.";

@@ -4,11 +4,13 @@ use common::id::Revision;
 use proptest::prelude::*;
 
 use super::verdict::Verdict;
-use super::{Apply, Export, apply, export};
-use crate::change::{Context, Line, Mode, Outcome, Range};
+use super::{apply, export};
+use crate::change::Outcome;
+use crate::command::{Apply, Export, Mode, Range};
 use crate::fixture;
 use crate::model::Model;
 use crate::table::{Row, RowKey, TableId, Tables};
+use crate::talk::{Context, Line};
 
 fn exported(model: &Model, secrets: bool) -> String {
     let mut text = String::new();
@@ -292,10 +294,10 @@ fn written(model: &Model, text: &str) -> Result<Model, String> {
 /// The rows of definitions, state taken out.
 fn definitions(model: &Model) -> BTreeMap<(TableId, RowKey), Row> {
     let mut found = BTreeMap::new();
-    for table in model.tables().ids().filter(|table| super::scope::is_definition(*table)) {
+    for table in model.tables().ids().filter(|table| crate::table::scope::is_definition(*table)) {
         for (key, row) in model.tables().rows(table) {
             let kept: Row =
-                row.cells().filter(|(column, _)| !super::scope::is_state(table, column)).collect();
+                row.cells().filter(|(column, _)| !crate::table::scope::is_state(table, column)).collect();
             let is_state_alone =
                 kept != *row && kept.cells().all(|(column, _)| table.table().key.contains(&column));
             if !is_state_alone || model.has_node(key.as_str()) && table.name() == "nodelist" {

@@ -7,8 +7,11 @@ use common::report::Refusal;
 use serde_json::{Value, json};
 
 use super::subject::Subject;
-use crate::change::{Change, Context, Draft, Line, Mode, Outcome, differences, merged};
+use crate::change::{Outcome, differences};
+use crate::command::Mode;
+use crate::draft::{Change, Draft, merged};
 use crate::model::{Model, check};
+use crate::talk::{Context, Line};
 
 /// What became of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

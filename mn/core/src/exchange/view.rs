@@ -8,12 +8,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use super::scope;
 use super::subject::{Subject, tables_of};
 use crate::model::Model;
-use crate::query::object;
+use crate::object;
 use crate::table::attribute::{self, Attribute, Selector};
-use crate::table::{Row, TableId, schema};
+use crate::table::{Row, TableId, schema, scope};
 
 /// Names and values, sorted by name.
 pub(crate) type Attributes = BTreeMap<String, String>;

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::scope;
 use super::subject::{Subject, tables_of};
 use super::view::{self, Attributes};
-use crate::change::Draft;
 use crate::change::write::{WriteError, refusal};
+use crate::draft::Draft;
 use crate::model::Model;
 use crate::table::attribute::{self, ObjectType};
-use crate::table::{Row, RowKey, TableId, schema};
+use crate::table::{Row, RowKey, TableId, schema, scope};
 
 /// A subject with all that is to be there of it.
 #[derive(Clone, Debug)]

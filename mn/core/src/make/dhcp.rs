@@ -12,10 +12,12 @@ use common::id::{MacAddr, NodeName, SnName};
 use serde_json::json;
 
 use super::served::{self, Answers, Service};
-use crate::change::{Context, DhcpTask, Makedhcp, Outcome, Talk};
-use crate::derive;
+use crate::change::Outcome;
+use crate::command::{DhcpTask, Makedhcp};
 use crate::model::{Gateway, Model, Network, mac};
+use crate::node;
 use crate::table::schema::MAC;
+use crate::talk::{Context, Talk};
 
 /// What `makedhcp` is about, before the service nodes were asked.
 #[derive(Debug)]
@@ -149,7 +151,7 @@ fn ranges(model: &Model, talk: &mut Talk<'_>) {
                 network.net.network()
             )),
             Some(name) => {
-                let sn = derive::service_node_named(model, name).filter(|sn| serving.contains(sn));
+                let sn = node::service_node_named(model, name).filter(|sn| serving.contains(sn));
                 if sn.is_none() {
                     talk.error(&format!(
                         "the dynamic range of {} is given out by nobody: dhcpserver={name} is no service node \
@@ -215,6 +217,6 @@ fn record(model: &Model, node: &NodeName, one: &Reservation) -> serde_json::Valu
     json!({
         "node": node.as_str(), "host": one.host, "ip-address": one.ip,
         "hardware-address": one.mac.to_string(),
-        "service_node": derive::pool_of(model, node).first().map(SnName::as_str),
+        "service_node": node::pool_of(model, node).first().map(SnName::as_str),
     })
 }

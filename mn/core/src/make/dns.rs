@@ -9,9 +9,11 @@ use common::id::{NodeName, SnName};
 use serde_json::json;
 
 use super::served::{self, Answers, Service};
-use crate::change::{Context, Makedns, Outcome, Talk};
-use crate::derive;
+use crate::change::Outcome;
+use crate::command::Makedns;
 use crate::model::Model;
+use crate::node;
+use crate::talk::{Context, Talk};
 
 /// What `makedns` is about, before the service nodes were asked.
 #[derive(Debug)]
@@ -98,7 +100,7 @@ fn is_complete(model: &Model, node: &NodeName, talk: &mut Talk<'_>) -> bool {
     let network = model.network_of(ip);
     let names: Vec<String> = model.addresses(node.as_str()).into_iter().map(|address| address.name).collect();
     talk.record(|| {
-        let pool: Vec<String> = derive::pool_of(model, node).iter().map(ToString::to_string).collect();
+        let pool: Vec<String> = node::pool_of(model, node).iter().map(ToString::to_string).collect();
         json!({
             "node": node.as_str(), "ip": ip, "names": names, "service_nodes": pool,
             "network": network.map(|network| network.name.as_str()),

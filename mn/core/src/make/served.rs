@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::id::{NodeName, SnName};
 
-use crate::change::{Range, Talk};
-use crate::derive;
+use crate::command::Range;
 use crate::model::Model;
+use crate::talk::Talk;
+use crate::{derive, node};
 
 /// How many names a line shows.
 const SHOWN: usize = 5;
@@ -81,7 +82,7 @@ enum Trouble {
 /// The service nodes to be asked about nodes.
 pub(super) fn service_nodes(model: &Model, service: Service, nodes: &[NodeName]) -> BTreeSet<SnName> {
     let running = service.running(model);
-    let pools = nodes.iter().map(|node| derive::pool_of(model, node));
+    let pools = nodes.iter().map(|node| node::pool_of(model, node));
     pools.flat_map(|pool| service.givers(pool)).filter(|sn| running.contains(sn)).collect()
 }
 
@@ -112,9 +113,9 @@ fn troubles(
     node: &NodeName,
     answers: &Answers,
 ) -> Vec<Trouble> {
-    let pool = derive::pool_of(model, node);
+    let pool = node::pool_of(model, node);
     let Some(owner) = pool.first().cloned() else { return vec![Trouble::Nobody] };
-    if let Err(none) = derive::address_for(model, &owner, node) {
+    if let Err(none) = node::address_for(model, &owner, node) {
         return vec![Trouble::NoAddress { sn: none.sn, network: none.network }];
     }
     let givers: Vec<SnName> = service.givers(pool).into_iter().filter(|sn| running.contains(sn)).collect();

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use common::id::SnName;
 
 use super::*;
-use crate::change::{Context, DhcpTask, Line, Makedhcp, Makedns, Outcome, Range};
+use crate::change::Outcome;
+use crate::command::{DhcpTask, Makedhcp, Makedns, Range};
 use crate::fixture::{self, CLUSTER};
 use crate::model::Model;
+use crate::talk::{Context, Line};
 
 const ODD: &str = "
     networks 10.0.9.0/255.255.255.0 netname=far dynamicrange=10.0.9.100-10.0.9.200

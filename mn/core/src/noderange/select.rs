@@ -3,8 +3,8 @@
 use regex::{Regex, RegexBuilder};
 
 use crate::model::Model;
-use crate::query::column::Column;
-use crate::query::object;
+use crate::object;
+use crate::object::column::Column;
 use crate::table::TableId;
 use crate::table::attribute::{self, Attribute};
 

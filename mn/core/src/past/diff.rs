@@ -2,10 +2,12 @@
 
 use common::report::Refusal;
 
-use super::{Diff, Names, is_bookkeeping};
-use crate::change::{Context, Line, cell_differences};
+use super::{Names, is_bookkeeping};
+use crate::change::cell_differences;
+use crate::command::Diff;
 use crate::table::schema::TABLES;
 use crate::table::{Edit, TableId, nearest};
+use crate::talk::{Context, Line};
 
 /// The tables of these names.
 ///

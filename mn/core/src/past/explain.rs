@@ -11,13 +11,14 @@ mod fallback;
 use common::report::Refusal;
 use serde_json::{Value, json};
 
-use super::{Explain, Times, printable};
-use crate::change::{Context, Line, warning, write};
+use super::{Times, printable};
+use crate::command::Explain;
 use crate::model::{Model, Origin};
-use crate::query::object::{self, Reader, Shown, split_nic};
-use crate::query::range;
+use crate::object::{self, Reader, Shown, split_nic};
 use crate::table::attribute::{self, ObjectType};
 use crate::table::{RowKey, TableId, nearest, schema};
+use crate::talk::{Context, Line, warning};
+use crate::target::range;
 use crate::template;
 
 /// The transaction that set a cell.
@@ -108,7 +109,7 @@ fn objects(
         )]
     })?;
     let unknown =
-        args.attributes.iter().filter(|name| !write::is_known(kind, name) && !fallback::is_one(name));
+        args.attributes.iter().filter(|name| !object::is_known(kind, name) && !fallback::is_one(name));
     let refusals: Vec<Refusal> = unknown
         .map(|attribute| {
             let refusal = Refusal::new(format!("{attribute} is no attribute of a {name}"));

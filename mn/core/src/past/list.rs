@@ -3,8 +3,10 @@
 use common::id::Revision;
 use serde_json::{Value, json};
 
-use super::{Deed, History, Names, Times, printable};
-use crate::change::{Context, Line, differences};
+use super::{Deed, Names, Times, printable};
+use crate::change::differences;
+use crate::command::History;
+use crate::talk::{Context, Line};
 
 /// What is looked for in the history, looked up once.
 #[derive(Debug)]

@@ -7,83 +7,14 @@
 pub mod diff;
 pub mod explain;
 pub mod list;
+pub mod undo;
 
 use common::id::Revision;
 use common::report::Refusal;
-use serde::{Deserialize, Serialize};
 
-use crate::change::Range;
+use crate::command::Range;
 use crate::model::Model;
 use crate::table::{Edit, TableId};
-
-/// A point of the history, as an operator names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum When {
-    /// The state that this revision left.
-    Revision(u64),
-    /// The state at this time, in seconds since 1970.
-    Time(u64),
-}
-
-/// `A..B`; an end that is not named is the oldest or the newest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// Where it begins.
-    pub from: Option<When>,
-    /// Where it ends.
-    pub to: Option<When>,
-}
-
-/// The arguments of `history`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History {
-    /// One revision, with what it changed.
-    pub one: Option<u64>,
-    /// The revisions from the first to the last; all where there is none.
-    pub span: Span,
-    /// Those that touched one of these objects: a noderange, or names of others.
-    pub objects: Option<Range>,
-    /// Those that touched one of these tables.
-    pub tables: Vec<String>,
-    /// Those of one of these authors.
-    pub authors: Vec<String>,
-    /// Those of one of these commands.
-    pub commands: Vec<String>,
-    /// At most so many; the newest.
-    pub count: Option<u64>,
-    /// The oldest first.
-    pub reverse: bool,
-    /// Also what the daemon wrote of its own accord.
-    pub all: bool,
-    /// The time zone of whoever asks, by its name; empty for the daemon's.
-    pub zone: String,
-}
-
-/// The arguments of `diff`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Diff {
-    /// From which state to which.
-    pub span: Span,
-    /// Of these objects alone: a noderange, or names of others.
-    pub objects: Option<Range>,
-    /// Of these tables alone.
-    pub tables: Vec<String>,
-    /// Also what the daemon keeps for itself.
-    pub all: bool,
-}
-
-/// The arguments of `explain`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explain {
-    /// `-t`: the type of the objects; empty means node.
-    pub kind: String,
-    /// Which: a noderange for nodes, else names.
-    pub objects: Range,
-    /// These attributes alone; empty means all.
-    pub attributes: Vec<String>,
-    /// The time zone of whoever asks, by its name; empty for the daemon's.
-    pub zone: String,
-}
 
 /// A transaction of the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -185,7 +116,7 @@ impl Names {
 /// # Errors
 /// When it cannot be read as a noderange.
 pub fn names(model: &Model, range: &Range) -> Result<Names, Refusal> {
-    let found = crate::query::range::names(model, range).map_err(|text| {
+    let found = crate::target::range::names(model, range).map_err(|text| {
         Refusal::new(text).attempt("a noderange, or names with commas between: n1,rack2,mgtnet")
     })?;
     let words = crate::model::split(&range.text).map(str::to_owned);

@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 
 use super::Reach;
-use crate::change::{Asked, Command, Define, Operation, Range, Rmdef, stanza};
-use crate::derive;
+use crate::command::{Asked, Command, Define, Lsdef, Operation, Query, Range, Rmdef};
 use crate::model::Model;
-use crate::query::{Lsdef, Query, range};
+use crate::node;
+use crate::object::stanza;
+use crate::target::range;
 
 /// A command before the policy table.
 #[derive(Clone, Debug, PartialEq)]
@@ -224,7 +225,7 @@ impl<'a> Facts<'a> {
             Objects::Nodes(range) => Reach { named: Some(existing(model, range)), ..Reach::default() },
             Objects::OwnedBy(sn) => {
                 let is_owned = |node: &&common::id::NodeName| {
-                    derive::pool_of(model, node).first().is_some_and(|owner| owner.as_str() == *sn)
+                    node::pool_of(model, node).first().is_some_and(|owner| owner.as_str() == *sn)
                 };
                 let owned = model.nodes().filter(is_owned).map(ToString::to_string).collect();
                 Reach { named: Some(owned), ..Reach::default() }

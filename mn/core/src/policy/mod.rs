@@ -36,7 +36,7 @@ use common::report::Refusal;
 
 pub use self::facts::{Definitions, Facts, Objects};
 use self::row::Row;
-use crate::change::Asked;
+use crate::command::Asked;
 use crate::model::Model;
 
 /// What the two commands are called that change single rows: one here, of two names in xCAT.

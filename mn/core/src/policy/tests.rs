@@ -1,9 +1,8 @@
 //! The case table of the reference, row by row, and what is decided otherwise here.
 
 use super::*;
-use crate::change::{Command, Define, Range, Rmdef};
+use crate::command::{Command, Define, Lsdef, Nodels, Query, Range, Rmdef, Tabdump};
 use crate::fixture;
-use crate::query::{Lsdef, Nodels, Query, Tabdump};
 
 const NODES: &str = "
     nodelist n1 groups=all,rack1
@@ -171,7 +170,7 @@ fn a_row_without_a_name_is_for_nobody_without_a_name() {
 fn root_is_denied_by_name_alone_and_never_kept_from_the_table() {
     let by_name = Table::root("policy 0.5 name=root commands=nodels rule=deny");
     by_name.each(&[("nodels n1", false), ("lsdef n1", true)]);
-    let tabch = Asked::Change(Command::Tabch(crate::change::Tabch::default()));
+    let tabch = Asked::Change(Command::Tabch(crate::command::Tabch::default()));
     let all = Table::root("policy 0.5 name=root rule=deny");
     assert!(all.judge(&tabch, None).is_ok() && !all.may("nodels n1"));
     let named = Table::bob("policy 6 name=bob commands=chtab rule=allow");

@@ -4,28 +4,16 @@
 //! file, `{"text": …}` is the next piece of it, `{"skipped": NAME}` a table that is left out. No
 //! piece is long, so that no side ever holds a table.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::change::Line;
+use crate::command::DumpDb;
 use crate::csv;
 use crate::model::Model;
 use crate::table::schema::{FILE, TABLES};
+use crate::talk::Line;
 
 /// How long a piece may become before it is sent, in bytes.
 const PIECE: usize = 32 << 10;
-
-/// The arguments of `dumpxCATdb`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DumpDb {
-    /// `-a`: the logs too.
-    pub all: bool,
-    /// `--full`: Drover's own tables too, secrets included.
-    pub full: bool,
-    /// The tables to leave out, where the caller's environment says; else the site does
-    /// (`skiptables`).
-    pub skip: Option<String>,
-}
 
 /// Answers `dumpxCATdb`.
 pub(super) fn answer(model: &Model, args: &DumpDb, out: &mut dyn FnMut(Line)) -> u8 {

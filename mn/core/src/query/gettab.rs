@@ -1,23 +1,12 @@
 //! `gettab`: cells of the row that is meant, as they are stored: nothing inherited, no template
 //! replaced.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::change::{Context, Line, error};
+use crate::command::Gettab;
 use crate::model::Model;
 use crate::table::{Row, TableId, nearest};
-
-/// The arguments of `gettab`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gettab {
-    /// `column=value`: which row is meant. An empty value means a column that is not set.
-    pub keys: Vec<(String, String)>,
-    /// `table.column`: what to show.
-    pub columns: Vec<(String, String)>,
-    /// `-H`: always name the column.
-    pub header: bool,
-}
+use crate::talk::{Context, Line, error};
 
 /// Answers `gettab`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Gettab, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {

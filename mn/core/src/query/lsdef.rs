@@ -7,15 +7,14 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use super::Lsdef;
-use super::object::{self, Reader, Shown};
-use super::select::Selection;
-use crate::change::define::targets;
-use crate::change::stanza;
-use crate::change::{Context, Line, Talk, error};
+use crate::command::Lsdef;
 use crate::model::Model;
+use crate::object::select::{self, Selection};
+use crate::object::{self, Reader, Shown, stanza};
 use crate::table::attribute::{self, ObjectType};
 use crate::table::schema;
+use crate::talk::{Context, Line, Talk, error};
+use crate::target;
 
 /// Answers `lsdef`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Lsdef, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
@@ -61,7 +60,7 @@ impl<'a> Listing<'a> {
         let kinds = match args.all {
             // Logs may be long; they are shown when they are asked for by name.
             true => attribute::object_types().filter(|kind| !kind.name.ends_with("log")).collect(),
-            false => targets::kinds(&args.types, talk)?,
+            false => target::kinds(&args.types, talk)?,
         };
         warn_unknown(args, &kinds, talk);
         let mut selections = Vec::new();
@@ -118,7 +117,7 @@ impl<'a> Listing<'a> {
                 if self.args.objects.is_some() && !object::exists(self.model, kind, name) {
                     // With several types, a name need be of one of them only.
                     if !self.kinds.iter().any(|other| object::exists(self.model, other, name)) {
-                        let text = targets::missing(self.model, kind, name, self.missing);
+                        let text = target::missing(self.model, kind, name, self.missing);
                         out(Line::Err(error(context, &text)));
                         self.missing += 1;
                         self.status = 1;
@@ -149,7 +148,7 @@ impl<'a> Listing<'a> {
     ) -> Option<Vec<String>> {
         let Some(range) = &self.args.objects else { return Some(object::names(self.model, kind)) };
         let mut talk = Talk::new(context);
-        let names = targets::names(self.model, kind, range, &mut talk);
+        let names = target::names(self.model, kind, range, &mut talk);
         talk.finish(None).lines.into_iter().for_each(out);
         names
     }
@@ -290,7 +289,7 @@ fn joined(lists: &[&str], last: &str) -> String {
 
 /// A selection by an attribute that no type has selects nothing, which is hardly meant.
 fn warn_unknown(args: &Lsdef, kinds: &[&'static ObjectType], talk: &mut Talk<'_>) {
-    for name in args.select.iter().filter_map(|text| super::select::split(text)).map(|(name, ..)| name) {
+    for name in args.select.iter().filter_map(|text| select::split(text)).map(|(name, ..)| name) {
         if let (Some(kind), true) = (kinds.first(), kinds.iter().all(|kind| !is_shown_name(kind, name))) {
             let text =
                 format!("'{name}' is not a valid attribute name for an object type of '{}'.", kind.name);
@@ -305,7 +304,7 @@ fn warn_unknown(args: &Lsdef, kinds: &[&'static ObjectType], talk: &mut Talk<'_>
 
 /// Whether `-i` may name it: an attribute, or one interface of a nic attribute.
 fn is_shown_name(kind: &ObjectType, name: &str) -> bool {
-    crate::change::write::is_known(kind, name)
+    object::is_known(kind, name)
 }
 
 /// The named attributes alone, sorted, unset ones empty.

@@ -1,22 +1,12 @@
 //! `lsmn`, and xCAT's `lsxcatd`: what the management node is, and how it stands.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
-use crate::change::{Context, Line};
+use crate::command::Lsmn;
 use crate::model::Model;
 use crate::table::schema::AGENT;
-
-/// The arguments of `lsmn` and `lsxcatd`. Nothing set means the overview.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lsmn {
-    /// `-v`: its version.
-    pub version: bool,
-    /// `-t`: what kind of node it is.
-    pub kind: bool,
-    /// `-d`: what it keeps its tables in.
-    pub database: bool,
-}
+use crate::talk::{Context, Line};
 
 /// What the daemon knows of itself that is in no table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::SliceState;
-use crate::change::{Context, Line};
+use crate::talk::{Context, Line};
 
 const HEADER: [&str; 7] = ["SERVICENODE", "LINK", "GENERATION", "ACKNOWLEDGED", "OWNED", "HELD", "STATE"];
 

@@ -1,37 +1,13 @@
 //! Names that begin with a text, for completion: a few, or where there are many, how they go on.
 
-use serde::{Deserialize, Serialize};
-
-use crate::change::Line;
+use crate::command::{Names, What};
 use crate::model::Model;
-use crate::query::object;
+use crate::object;
 use crate::table::attribute;
+use crate::talk::Line;
 
 /// How many names are worth offering at once.
 const MOST: usize = 200;
-
-/// Which names are asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Names {
-    /// Of what.
-    pub what: What,
-    /// How they begin.
-    pub prefix: String,
-}
-
-/// What has names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum What {
-    /// Nodes, and groups that have members: the words of a noderange.
-    Nodes,
-    /// Objects of a type.
-    Objects(String),
-    /// Service nodes.
-    ServiceNodes,
-    /// Revisions, the newest first, with the commands that made them. Answered by the daemon, which
-    /// has the journal.
-    Revisions,
-}
 
 /// Answers with one line a name.
 pub(super) fn answer(model: &Model, args: &Names, out: &mut dyn FnMut(Line)) -> u8 {

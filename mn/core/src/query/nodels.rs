@@ -5,12 +5,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::column::{self, Column};
-use super::select::{self, Selection};
-use super::{Nodels, object, range};
-use crate::change::{Context, Line, error, warning};
+use crate::command::Nodels;
 use crate::model::{Model, Origin, Record, Sourced};
+use crate::object;
+use crate::object::column::{self, Column};
+use crate::object::select::{self, Selection};
 use crate::table::{TableId, nearest, schema};
+use crate::talk::{Context, Line, error, warning};
+use crate::target::range;
 
 /// Answers `nodels`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Nodels, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
@@ -142,7 +144,7 @@ impl Wanted {
 
     /// Whether all criteria hold, each for every row of the node that sets its column.
     fn selects(&self, model: &Model, node: &str) -> bool {
-        self.criteria.iter().all(|(column, selection)| holds(model, *column, node, selection))
+        self.criteria.iter().all(|(column, selection)| column::holds(model, *column, node, selection))
     }
 
     fn print(&self, model: &Model, node: &str, blame: bool, context: &Context, out: &mut dyn FnMut(Line)) {
@@ -208,14 +210,6 @@ enum Wrong {
     Word(String),
     /// The command makes no sense.
     Command(String),
-}
-
-/// Whether a criterion holds for a node: for every row that sets the column, or for nothing where
-/// none does.
-pub(crate) fn holds(model: &Model, column: Column, node: &str, selection: &Selection) -> bool {
-    let records = model.records(column.table, node, &[column.name]);
-    let mut values = records.iter().filter_map(|record| record.value(0)).peekable();
-    if values.peek().is_none() { selection.holds("") } else { values.all(|value| selection.holds(value)) }
 }
 
 fn is_unset(records: &[Record<'_>], at: usize) -> bool {

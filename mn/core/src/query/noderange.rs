@@ -1,35 +1,12 @@
 //! `noderange` and xCAT's `gennr`: what a noderange means, and nothing else.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::range;
-use crate::change::{Context, Line, Range, warning};
+use crate::command::{Form, Noderange};
 use crate::model::Model;
 use crate::noderange::fold;
-
-/// The arguments of `noderange` and `gennr`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noderange {
-    /// The text.
-    pub nodes: Range,
-    /// Whether the nodes need not exist.
-    pub no_verify: bool,
-    /// How they are shown.
-    pub form: Form,
-}
-
-/// How the names are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Form {
-    /// One a line.
-    #[default]
-    Lines,
-    /// As a short noderange.
-    Folded,
-    /// How many there are.
-    Count,
-}
+use crate::talk::{Context, Line, warning};
+use crate::target::range;
 
 /// Answers; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Noderange, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
@@ -66,6 +43,7 @@ pub(super) fn answer(model: &Model, args: &Noderange, context: &Context, out: &m
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Range;
     use common::wire::operator::View;
 
     fn run(text: &str, no_verify: bool, form: Form, json: bool) -> String {

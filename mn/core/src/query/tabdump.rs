@@ -6,11 +6,12 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use super::Tabdump;
-use crate::change::{Context, Line, error};
+use crate::command::Tabdump;
 use crate::csv;
 use crate::model::Model;
+use crate::table::scope::shown;
 use crate::table::{Row, TableId, nearest, schema, value};
+use crate::talk::{Context, Line, error};
 
 /// Answers `tabdump`; gives the exit status.
 pub(super) fn answer(model: &Model, args: &Tabdump, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
@@ -113,11 +114,6 @@ fn show(table: TableId, row: &Row, context: &Context) -> Line {
     let cells: Map<String, Value> =
         row.cells().map(|(column, value)| (column.to_owned(), json!(shown(table, column, value)))).collect();
     Line::Record(Value::Object(cells))
-}
-
-/// A value, unless it is a secret.
-pub(crate) fn shown<'a>(table: TableId, column: &str, value: &'a str) -> &'a str {
-    if table == schema::JOINTOKEN && column == "secret" { "hidden" } else { value }
 }
 
 /// One `-w`, as the database of xCAT would see it: an unset column fulfils nothing.

@@ -1,19 +1,12 @@
 //! `tabgrep`: the tables that say something of a node.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::range;
-use crate::change::{Context, Line, Range, warning};
+use crate::command::Tabgrep;
 use crate::model::Model;
 use crate::table::{Row, schema};
-
-/// The arguments of `tabgrep`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tabgrep {
-    /// Which nodes.
-    pub nodes: Range,
-}
+use crate::talk::{Context, Line, warning};
+use crate::target::range;
 
 /// Answers; gives the exit status. A table is named when one of the nodes has a row in it, or one
 /// of their groups has and it is inherited.
@@ -54,6 +47,7 @@ pub(super) fn answer(model: &Model, args: &Tabgrep, context: &Context, out: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Range;
 
     #[test]
     fn own_rows_and_inherited_ones_count_and_those_of_others_do_not() {

@@ -12,6 +12,7 @@ pub mod attribute;
 pub mod nearest;
 mod row;
 pub mod schema;
+pub mod scope;
 pub mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -20,8 +20,7 @@ use std::time::Duration;
 
 use common::wire::PROTOCOL;
 use common::wire::operator::{Reply, Request, View};
-use mn_core::change::{Asked, Sent};
-use mn_core::query::{Names, Query, What};
+use mn_core::command::{Asked, Names, Query, Sent, What};
 
 pub(super) use self::scripts::{Shell, script};
 use super::{DEFAULT_DIR, print};

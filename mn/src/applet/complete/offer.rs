@@ -1,6 +1,6 @@
 //! What may stand at a place.
 
-use mn_core::query::What;
+use mn_core::command::What;
 use mn_core::table::attribute::{self, ObjectType};
 use mn_core::table::schema::{TABLES, Table};
 

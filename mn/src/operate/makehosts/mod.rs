@@ -9,9 +9,11 @@ mod file;
 use std::path::{Path, PathBuf};
 
 use common::report::Refusal;
-use mn_core::change::{Makehosts, Outcome, Talk};
+use mn_core::change::Outcome;
+use mn_core::command::Makehosts;
 use mn_core::make::hosts::{self, Edited};
 use mn_core::model::Model;
+use mn_core::talk::Talk;
 use serde_json::json;
 
 pub(crate) use self::file::finish_interrupted;
@@ -165,7 +167,8 @@ fn refusal(error: &FileError, path: &Path) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use mn_core::change::{Context, Line, Mode};
+    use mn_core::command::Mode;
+    use mn_core::talk::{Context, Line};
 
     use super::*;
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use common::id::NodeName;
 use common::wire::work::{Receipt, RunAnswer, StepOutcome};
-use mn_core::change::snmove::{self, Move};
-use mn_core::change::{Range, Snmove, Updatenode, updatenode};
+use mn_core::change::{snmove, updatenode};
+use mn_core::command::{Range, Snmove, Updatenode};
 use mn_core::model::Model;
+use mn_core::moves::Move;
 use mn_core::table::schema::{AGENT, OWNERSHIP};
 
 use super::{Mover, Report, since};
@@ -39,7 +40,7 @@ fn is_live(model: &Model, node: &NodeName) -> bool {
 /// the old owner is released the epoch rises, and an agent may settle in it before the owner changes.
 fn has_followed(model: &Model, node: &NodeName) -> bool {
     let epoch = number(cell(model, AGENT, node, "epoch"));
-    let owner = mn_core::derive::pool_of(model, node).into_iter().next();
+    let owner = mn_core::node::pool_of(model, node).into_iter().next();
     epoch >= number(cell(model, OWNERSHIP, node, "epoch")).max(1)
         && owner.is_none_or(|owner| cell(model, AGENT, node, "owner") == Some(owner.as_str()))
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use common::id::{Moment, NodeName, SnName};
-use mn_core::change::Snmove;
-use mn_core::change::snmove::{Move, Plan};
+use mn_core::change::snmove::Plan;
+use mn_core::command::Snmove;
+use mn_core::moves::Move;
 use serde_json::json;
 
 use super::since;

@@ -5,10 +5,11 @@ use std::time::Duration;
 use common::id::{NodeName, Revision, SnName};
 use common::report::Refusal;
 use common::wire::push::PeerWord;
-use mn_core::change::Snmove;
-use mn_core::change::snmove::{self, Asked, Move, Verdict};
-use mn_core::derive;
+use mn_core::change::snmove::{self, Asked, Verdict};
+use mn_core::command::Snmove;
 use mn_core::model::Model;
+use mn_core::moves::Move;
+use mn_core::node;
 use tracing::{info, warn};
 
 use super::{APPLY, Mover, Report, Stopped, old_owners};
@@ -100,7 +101,7 @@ impl Mover {
         let own = self.delivery.wait_revision(sn, revision, RELEASE);
         let peer = async {
             tokio::time::sleep(SOON).await;
-            self.delivery.ask_peer(&one.target, sn, derive::addresses_of(model, sn), ASK).await
+            self.delivery.ask_peer(&one.target, sn, node::addresses_of(model, sn), ASK).await
         };
         tokio::pin!(own, peer);
         let (own, peer) = tokio::select! {

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use super::Verb;
-use crate::change::Derivation;
+use crate::command::Derivation;
 use crate::model::Model;
-use crate::query::object::{self, cell};
+use crate::object::{self, cell};
 use crate::table::{attribute, schema};
 
 /// Where xCAT's own files are.

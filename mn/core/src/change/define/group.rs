@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::{Fault, Verb, list};
-use crate::change::{Define, Draft, ListEdit, Range, Talk};
+use crate::command::{Define, ListEdit, Range};
+use crate::draft::Draft;
 use crate::model::Model;
-use crate::query::object::{self, cell};
-use crate::query::range;
-use crate::query::select;
+use crate::object::{self, cell, select};
 use crate::table::{RowKey, schema, value};
+use crate::talk::Talk;
+use crate::target::range;
 
 /// What is said of a group's members.
 #[derive(Clone, Debug)]

@@ -3,9 +3,9 @@
 use super::Fault;
 use super::object::held;
 use super::request::Wanted;
-use crate::change::ListEdit;
+use crate::command::ListEdit;
 use crate::model::Model;
-use crate::query::object::split_nic;
+use crate::object::split_nic;
 
 /// The value to write: the given one, or the list that is there with it added or removed.
 pub(super) fn edited(

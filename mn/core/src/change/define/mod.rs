@@ -11,18 +11,20 @@ mod list;
 mod network;
 mod object;
 mod request;
-pub(crate) mod targets;
 pub(crate) mod template;
 
 use serde_json::json;
 
 use super::verify::{self, Part, Refused};
-use super::write::{self, WriteError};
-use super::{Context, Define, Draft, Outcome, Talk, rename};
+use super::write::WriteError;
+use super::{Outcome, rename};
+use crate::command::Define;
+use crate::draft::Draft;
 use crate::model::Model;
-use crate::query::object as objects;
-use crate::query::select;
+use crate::object::select;
 use crate::table::{attribute, nearest, value};
+use crate::talk::{Context, Talk};
+use crate::{object as objects, target};
 use request::Wanted;
 
 const SOME_FAILED: &str =
@@ -30,7 +32,7 @@ const SOME_FAILED: &str =
 
 /// Which of the two commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     /// `mkdef`: what is there already is left alone, or replaced as a whole with `-f`.
     Make,
     /// `chdef`: what is there is changed, what is not is made.
@@ -53,7 +55,7 @@ impl From<String> for Fault {
 }
 
 /// Plans one of the two.
-pub(super) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) -> Outcome {
+pub(crate) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) -> Outcome {
     if let Some(new) = &args.rename {
         return verify::plan(model, args.mode, context, |draft, talk, _| {
             rename::build(draft, talk, args, new)
@@ -121,7 +123,7 @@ fn drop_misnamed(model: &Model, verb: Verb, wanted: &mut Vec<Wanted>, talk: &mut
     let mut invalid: Vec<String> = Vec::new();
     wanted.retain(|Wanted { kind, name, .. }| {
         let is_there = verb == Verb::Change && objects::exists(model, kind, name);
-        if is_there || !targets::is_misnamed(model, kind, name) {
+        if is_there || !target::is_misnamed(model, kind, name) {
             return true;
         }
         let is_dotted = kind.name == "node" && name.contains('.');
@@ -129,10 +131,10 @@ fn drop_misnamed(model: &Model, verb: Verb, wanted: &mut Vec<Wanted>, talk: &mut
         false
     });
     if !dotted.is_empty() {
-        talk.error(&targets::dotted(&dotted.join(",")));
+        talk.error(&target::dotted(&dotted.join(",")));
     }
     if !invalid.is_empty() && (dotted.is_empty() || verb == Verb::Change) {
-        talk.error(&targets::invalid(&invalid.join(",")));
+        talk.error(&target::invalid(&invalid.join(",")));
     }
     let is_any = !dotted.is_empty() || !invalid.is_empty();
     if verb == Verb::Make && !is_any {
@@ -160,7 +162,7 @@ fn drop_unknown(wanted: &mut [Wanted], is_stanza: bool, talk: &mut Talk<'_>) -> 
     for object in wanted {
         let kind = object.kind;
         object.attributes.retain(|(name, _)| {
-            let is_known = write::is_known(kind, name);
+            let is_known = crate::object::is_known(kind, name);
             if !is_known && !said.iter().any(|(of, known)| *of == kind.name && known == name) {
                 let base = objects::split_nic(name).map_or(name.as_str(), |(packed, _)| packed);
                 let error = WriteError::Unknown { name: base.to_owned(), kind: kind.name };

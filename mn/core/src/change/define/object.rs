@@ -3,10 +3,13 @@
 use super::group::Members;
 use super::request::Wanted;
 use super::{Fault, Verb, derive, list, network};
-use crate::change::{Define, Draft, ListEdit, Talk, delete, write};
+use crate::change::{delete, write};
+use crate::command::{Define, ListEdit};
+use crate::draft::Draft;
 use crate::model::Model;
-use crate::query::object::{self, cell};
+use crate::object::{self, cell};
 use crate::table::{Row, RowKey, attribute, nearest, schema};
+use crate::talk::Talk;
 
 /// Writes an object; whether anything was written of it.
 pub(super) fn write(

@@ -1,12 +1,14 @@
 //! What `mkdef` and `chdef` are asked to write: objects with their attributes, from words, from a
 //! stanza file, and from a template.
 
-use crate::change::stanza;
-use crate::change::{Define, Talk};
+use crate::command::Define;
 use crate::model::Model;
+use crate::object::stanza;
 use crate::table::attribute::{self, ObjectType};
+use crate::talk::Talk;
 
-use super::{targets, template};
+use super::template;
+use crate::target;
 
 /// An object with what is to be written to it.
 #[derive(Clone, Debug)]
@@ -30,7 +32,7 @@ pub(super) fn read(
     let mut wanted = match &args.stanza {
         Some(text) => from_stanza(text, talk, has_failed)?,
         None => {
-            let found = targets::named(model, &args.types, args.objects.as_ref(), talk)?;
+            let found = target::named(model, &args.types, args.objects.as_ref(), talk)?;
             found.into_iter().map(|(kind, name)| Wanted { kind, name, attributes: Vec::new() }).collect()
         }
     };
@@ -69,7 +71,7 @@ fn from_stanza(text: &str, talk: &mut Talk<'_>, has_failed: &mut bool) -> Option
             continue;
         };
         let Some(kind) = attribute::object_type(name) else {
-            talk.error(&targets::no_type(name));
+            talk.error(&target::no_type(name));
             *has_failed = true;
             continue;
         };

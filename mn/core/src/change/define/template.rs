@@ -4,22 +4,13 @@
 //! value there that starts with `MANDATORY:` must be given, one that starts with `OPTIONAL:` may
 //! be. Any object can be a template, too.
 
-use std::sync::LazyLock;
-
 use super::request::Wanted;
-use crate::change::Talk;
-use crate::change::stanza::{self, Stanza};
 use crate::model::Model;
-use crate::query::object;
+use crate::object;
+use crate::object::shipped::SHIPPED;
+use crate::object::stanza::Stanza;
 use crate::table::nearest;
-
-/// The templates that come with the program, sorted by name.
-pub(crate) static SHIPPED: LazyLock<Vec<Stanza>> = LazyLock::new(|| {
-    // A test holds that it can be read.
-    let mut stanzas = stanza::parse(include_str!("templates.txt")).unwrap_or_default();
-    stanzas.sort_by(|a, b| a.name.cmp(&b.name));
-    stanzas
-});
+use crate::talk::Talk;
 
 /// What is one machine's alone, or is found out about it: never taken from another object.
 const ITS_OWN: &[&str] = &[

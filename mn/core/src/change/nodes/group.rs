@@ -9,11 +9,14 @@ use serde_json::json;
 use super::kind;
 use super::row::{self, Values};
 use super::words::{self, Op};
+use crate::change::Outcome;
 use crate::change::verify::{self, Part};
-use crate::change::{Context, Draft, Nodech, Outcome, Talk};
+use crate::command::Nodech;
+use crate::draft::Draft;
 use crate::model::Model;
-use crate::query::object;
+use crate::object;
 use crate::table::schema;
+use crate::talk::{Context, Talk};
 
 /// Plans `nodegrpch`.
 pub(crate) fn plan(model: &Model, args: &Nodech, context: &Context) -> Outcome {

@@ -16,17 +16,21 @@ use serde_json::json;
 use self::row::Values;
 use self::words::{Assignment, Op, Words};
 use super::verify::{self, Part, Refused};
-use super::{Context, Draft, Nodech, Noderm, Outcome, Talk, delete};
+use super::{Outcome, delete};
+use crate::command::{Nodech, Noderm, Range};
+use crate::draft::Draft;
 use crate::model::Model;
-use crate::query::column::Column;
-use crate::query::{nodels, object, range};
+use crate::object;
+use crate::object::column::{self, Column};
 use crate::table::attribute::{self, ObjectType};
 use crate::table::{RowKey, TableId, schema};
+use crate::talk::{Context, Talk};
+use crate::target::range;
 
-pub(super) use self::group::plan as change_groups;
+pub(crate) use self::group::plan as change_groups;
 
 /// Plans `nodeadd`.
-pub(super) fn add(model: &Model, args: &Nodech, context: &Context) -> Outcome {
+pub(crate) fn add(model: &Model, args: &Nodech, context: &Context) -> Outcome {
     verify::plan(model, args.mode, context, |draft, talk, refused| {
         let words = words::read(&args.words, talk)?;
         let names = match range::spelt(model, &args.nodes) {
@@ -55,7 +59,7 @@ pub(super) fn add(model: &Model, args: &Nodech, context: &Context) -> Outcome {
 }
 
 /// Plans `nodech`.
-pub(super) fn change(model: &Model, args: &Nodech, context: &Context) -> Outcome {
+pub(crate) fn change(model: &Model, args: &Nodech, context: &Context) -> Outcome {
     verify::plan(model, args.mode, context, |draft, talk, refused| {
         let nodes = existing(model, args.nodes.clone(), talk)?;
         if args.delete {
@@ -67,7 +71,7 @@ pub(super) fn change(model: &Model, args: &Nodech, context: &Context) -> Outcome
 }
 
 /// Plans `noderm`.
-pub(super) fn remove(model: &Model, args: &Noderm, context: &Context) -> Outcome {
+pub(crate) fn remove(model: &Model, args: &Noderm, context: &Context) -> Outcome {
     verify::plan(model, args.mode, context, |draft, talk, refused| {
         let nodes = existing(model, args.nodes.clone(), talk)?;
         let kind = kind("node")?;
@@ -104,7 +108,7 @@ fn discovered(model: &Model) -> BTreeMap<String, Vec<(TableId, RowKey)>> {
 }
 
 /// The nodes of a range, all of which must exist; none, and said why, where the range is refused.
-fn existing(model: &Model, range: super::Range, talk: &mut Talk<'_>) -> Option<Vec<String>> {
+fn existing(model: &Model, range: Range, talk: &mut Talk<'_>) -> Option<Vec<String>> {
     match range::nodes(model, &range) {
         Ok(found) => {
             found.warnings.iter().for_each(|text| talk.warn(text));
@@ -136,7 +140,7 @@ fn write_all(
     say_dynamic(draft.model(), &words.assignments, talk);
     let mut parts = Vec::new();
     for name in nodes {
-        if !words.criteria.iter().all(|(column, wanted)| nodels::holds(draft.model(), *column, &name, wanted))
+        if !words.criteria.iter().all(|(column, wanted)| column::holds(draft.model(), *column, &name, wanted))
         {
             continue;
         }

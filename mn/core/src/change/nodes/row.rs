@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::change::Draft;
+use crate::draft::Draft;
 use crate::table::{Row, RowKey, TableId};
 
 /// What is written to one name, by table.

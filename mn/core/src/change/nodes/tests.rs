@@ -1,6 +1,8 @@
 use super::*;
-use crate::change::{Line, Mode, Range, plan};
+use crate::command::{Command, Mode, Range};
 use crate::fixture::model;
+use crate::plan;
+use crate::talk::Line;
 
 const MODEL: &str = "
     nodelist n1 groups=all,compute
@@ -30,10 +32,10 @@ fn run(lines: &str) -> String {
         let words: Vec<String> = words.into_iter().filter(|word| word != "-d").collect();
         let args = Nodech { mode: Mode::default(), nodes: nodes.clone(), words, delete };
         let command = match name {
-            "nodeadd" => super::super::Command::Nodeadd(args),
-            "nodech" => super::super::Command::Nodech(args),
-            "nodegrpch" => super::super::Command::Nodegrpch(args),
-            _ => super::super::Command::Noderm(Noderm { mode: Mode::default(), nodes }),
+            "nodeadd" => Command::Nodeadd(args),
+            "nodech" => Command::Nodech(args),
+            "nodegrpch" => Command::Nodegrpch(args),
+            _ => Command::Noderm(Noderm { mode: Mode::default(), nodes }),
         };
         let context = Context { server: "mn".to_owned(), ..Context::default() };
         let outcome = plan(&model, &command, &context);

@@ -8,9 +8,9 @@
 //! column==value != =~ !~        only nodes for which this holds
 //! ```
 
-use crate::change::Talk;
-use crate::query::column::{self, Column};
-use crate::query::select::{self, Selection};
+use crate::object::column::{self, Column};
+use crate::object::select::{self, Selection};
+use crate::talk::Talk;
 
 /// What an empty value is stored as where rows of groups are inherited: a template that gives
 /// nothing for any name, so that nothing is inherited either.
@@ -137,7 +137,7 @@ impl Assignment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Context;
+    use crate::talk::Context;
 
     #[track_caller]
     fn check(word: &str, held: &str, want: Option<&str>) {

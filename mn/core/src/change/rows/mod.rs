@@ -9,7 +9,6 @@
 //! Drover's own tables say what has happened (who joined, which epoch a node is in), and are changed
 //! by no command here but a full restore.
 
-mod args;
 mod prune;
 mod restore;
 mod sheet;
@@ -17,17 +16,18 @@ mod tabch;
 
 use serde_json::json;
 
-pub use self::args::{Assignment, Given, How, Prune, RestoreDb, Tabch, TabchAction, Tabprune, Tabrestore};
-pub(super) use self::prune::plan as prune;
-pub(super) use self::restore::{database, table};
+pub(crate) use self::prune::plan as prune;
+pub(crate) use self::restore::{database, table};
 pub use self::sheet::rebased;
-pub(super) use self::tabch::plan as tabch;
-use super::draft::merged;
+pub(crate) use self::tabch::plan as tabch;
+use super::Outcome;
 use super::verify::{preview, text};
-use super::{Context, Draft, Mode, Outcome, Talk};
+use crate::command::Mode;
+use crate::draft::{Draft, merged};
 use crate::model::{Model, check};
 use crate::table::schema::AUDITLOG;
 use crate::table::{Edit, TableId};
+use crate::talk::{Context, Talk};
 
 /// Ends a plan: what the draft has become is checked and taken as a whole, unless something was
 /// refused before. `say` says what was done.

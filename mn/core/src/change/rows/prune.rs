@@ -1,15 +1,18 @@
 //! `tabprune`: the oldest rows of a log, or all rows of any table.
 
 use super::sheet::{self, DATABASE};
-use super::{Prune, Tabprune, conclude, is_log, why_not};
-use crate::change::{Context, Draft, Outcome, Talk};
+use super::{conclude, is_log, why_not};
+use crate::change::Outcome;
+use crate::command::{Prune, Tabprune};
 use crate::csv;
+use crate::draft::Draft;
 use crate::model::Model;
 use crate::table::schema::AUDITLOG;
 use crate::table::{Row, RowKey, TableId};
+use crate::talk::{Context, Talk};
 
 /// Plans `tabprune`.
-pub(in crate::change) fn plan(model: &Model, args: &Tabprune, context: &Context) -> Outcome {
+pub(crate) fn plan(model: &Model, args: &Tabprune, context: &Context) -> Outcome {
     let mut talk = Talk::new(context);
     let mut draft = Draft::new(model);
     if let Some(table) = table(args, &mut talk) {

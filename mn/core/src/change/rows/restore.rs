@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::sheet::{self, DATABASE, Keyed};
-use super::{Given, How, RestoreDb, Tabrestore, conclude, is_log, why_not};
+use super::{conclude, is_log, why_not};
 use crate::change::diff::differences;
-use crate::change::{Context, Draft, Outcome, Talk, ownership, snmove};
+use crate::change::{Outcome, ownership};
+use crate::command::{Given, How, RestoreDb, Tabrestore};
 use crate::csv::Sheet;
+use crate::draft::Draft;
 use crate::model::Model;
+use crate::moves;
 use crate::table::schema::{AUDITLOG, FILE, MOVE, MOVENODE, OWNERSHIP};
 use crate::table::{Edit, Row, RowKey, TableId};
+use crate::talk::{Context, Talk};
 
 /// What is to be written.
 type Write = (TableId, RowKey, Option<Row>);
@@ -18,7 +22,7 @@ type Write = (TableId, RowKey, Option<Row>);
 const CONFLICTS: usize = 20;
 
 /// Plans `tabrestore`.
-pub(in crate::change) fn table(model: &Model, args: &Tabrestore, context: &Context) -> Outcome {
+pub(crate) fn table(model: &Model, args: &Tabrestore, context: &Context) -> Outcome {
     let mut talk = Talk::new(context);
     let mut draft = Draft::new(model);
     if let Some(sheet) = content(&args.file, false, "", &mut talk)
@@ -30,7 +34,7 @@ pub(in crate::change) fn table(model: &Model, args: &Tabrestore, context: &Conte
 }
 
 /// Plans `restorexCATdb`: every table of the folder, or none.
-pub(in crate::change) fn database(model: &Model, args: &RestoreDb, context: &Context) -> Outcome {
+pub(crate) fn database(model: &Model, args: &RestoreDb, context: &Context) -> Outcome {
     let mut talk = Talk::new(context);
     let mut draft = Draft::new(model);
     let skipped: Vec<&str> = model.site("skiptables").unwrap_or_default().split(',').collect();
@@ -58,7 +62,7 @@ pub(in crate::change) fn database(model: &Model, args: &RestoreDb, context: &Con
         }
     }
     if all.iter().any(|(table, _, _)| matches!(*table, MOVE | MOVENODE))
-        && !snmove::all_under_way(model).is_empty()
+        && !moves::all_under_way(model).is_empty()
     {
         talk.error("A move of nodes is under way: wait until lsslice and snmove are done, then restore.");
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::is_log;
-use crate::change::Talk;
 use crate::csv::{self, ERRORS, Record, Sheet};
 use crate::table::{Row, RowKey, TableId};
+use crate::talk::Talk;
 
 /// xCAT's exit status where the database refuses a row.
 pub(super) const DATABASE: u8 = 4;

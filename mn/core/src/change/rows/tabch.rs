@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::sheet::{self, DATABASE};
-use super::{Assignment, Tabch, TabchAction, conclude, why_not};
-use crate::change::{Context, Draft, Outcome, Talk};
+use super::{conclude, why_not};
+use crate::change::Outcome;
+use crate::command::{Assignment, Tabch, TabchAction};
+use crate::draft::Draft;
 use crate::model::{Model, split};
 use crate::table::{Row, RowKey, TableId, nearest, schema};
+use crate::talk::{Context, Talk};
 
 /// What stands for "not set" where a value is given, as in xCAT's databases.
 const UNSET: &str = "NULL";
 
 /// Plans `chtab` or `tabch`.
-pub(in crate::change) fn plan(model: &Model, args: &Tabch, context: &Context) -> Outcome {
+pub(crate) fn plan(model: &Model, args: &Tabch, context: &Context) -> Outcome {
     let mut talk = Talk::new(context);
     let mut draft = Draft::new(model);
     match &args.action {

@@ -1,15 +1,17 @@
+use crate::command::{Assignment, Given, How, Prune, RestoreDb, Tabch, TabchAction, Tabprune, Tabrestore};
 use common::id::Revision;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
+use crate::change::rebased;
 use crate::change::tests::shown;
-use crate::change::{Command, plan, rebased};
+use crate::command::{Command, Query, Tabdump};
 use crate::csv::{self, Sheet};
 use crate::fixture::{self, CLUSTER};
-use crate::query::{self, Query, Tabdump};
 use crate::table::schema::{HOSTS, NODEHM, OWNERSHIP};
 use crate::table::{Row, RowKey};
+use crate::{plan, query};
 
 /// A model that commands are tried on.
 struct Desk {

@@ -5,11 +5,15 @@ use std::net::Ipv4Addr;
 use common::id::{NodeName, SnName};
 use common::report::Refusal;
 
-use super::{Move, State, attributes, under_way};
-use crate::change::{Chosen, Draft, Snmove, updatenode};
-use crate::derive;
+use super::attributes;
+use crate::change::updatenode;
+use crate::command::Snmove;
+use crate::draft::Draft;
 use crate::model::Model;
+use crate::moves::{self, Move, State, under_way};
+use crate::node;
 use crate::table::{nearest, schema as table};
+use crate::target::Chosen;
 
 /// A move that nothing refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +64,7 @@ pub fn plan(model: &Model, arguments: &Snmove) -> Result<Vec<Plan>, Vec<Refusal>
                     plans.push(ask.plan(target));
                     plans.len() - 1
                 });
-                let follows = arguments.ignore_nodes || !super::rests(model, &node);
+                let follows = arguments.ignore_nodes || !moves::rests(model, &node);
                 if moving.changes.is_empty() && follows {
                     plans[at].settled.push(node)
                 } else {
@@ -99,7 +103,7 @@ struct Ask {
 
 /// The service node of this name; `other` is the other end of the move, which it cannot be.
 fn service_node(model: &Model, option: &str, text: &str, other: Option<&str>) -> Result<SnName, Refusal> {
-    derive::service_node_named(model, text).ok_or_else(|| {
+    node::service_node_named(model, text).ok_or_else(|| {
         let known: Vec<String> = model.service_nodes().iter().map(ToString::to_string).collect();
         let may_be = known.iter().map(String::as_str).filter(|name| Some(*name) != other);
         let close = nearest::names(text, may_be);
@@ -176,7 +180,7 @@ impl Ask {
     fn select(&self, model: &Model, arguments: &Snmove) -> Result<Chosen, Vec<Refusal>> {
         let Some(range) = &arguments.nodes else {
             let owned = |node: &&NodeName| {
-                derive::pool_of(model, node).first() == self.source.as_ref()
+                node::pool_of(model, node).first() == self.source.as_ref()
                     && !model.is_service_node(node.as_str())
             };
             let nodes: Vec<NodeName> = model.nodes().filter(owned).cloned().collect();
@@ -219,7 +223,7 @@ impl Ask {
     fn unknown_name(&self, model: &Model, plan: &Plan) -> Option<String> {
         let name = self.targetn.as_deref().filter(|name| model.resolve(name).is_empty())?;
         let node = plan.nodes.iter().map(|moving| &moving.node).chain(&plan.settled).next()?;
-        let address = derive::address_for(model, &plan.target, node).ok()?;
+        let address = node::address_for(model, &plan.target, node).ok()?;
         Some(format!(
             "no definition says which address {name} is; the nodes are told {address}. \
              To define it: chdef {} -p otherinterfaces={name}:ADDRESS",
@@ -229,7 +233,7 @@ impl Ask {
 
     /// Where a node goes and what changes for it.
     fn node(&self, model: &Model, node: &NodeName) -> Result<(SnName, Moving), Refusal> {
-        let pool = derive::pool_of(model, node);
+        let pool = node::pool_of(model, node);
         let target = self.target.clone().or_else(|| pool.get(1).cloned()).ok_or_else(|| {
             let refusal = Refusal::new("has no backup service node to go to");
             refusal.because("its servicenode has no second entry").attempt(format!("snmove {node} -d SN"))
@@ -285,10 +289,10 @@ impl Ask {
         if named.is_some_and(|(_, addresses)| !addresses.is_empty()) {
             return Ok(());
         }
-        derive::address_for(model, target, node).map(drop).map_err(|error| {
+        node::address_for(model, target, node).map(drop).map_err(|error| {
             let addresses: Vec<String> =
-                derive::addresses_of(model, target).iter().map(ToString::to_string).collect();
-            let owner = derive::pool_of(model, node).into_iter().next();
+                node::addresses_of(model, target).iter().map(ToString::to_string).collect();
+            let owner = node::pool_of(model, node).into_iter().next();
             let stays =
                 owner.map_or_else(|| "stays without an owner".to_owned(), |sn| format!("stays on {sn}"));
             let has =

@@ -1,7 +1,8 @@
+use crate::moves::{all_under_way, rests};
 use common::slice::Role;
 
 use super::*;
-use crate::change::{Range, Snmove};
+use crate::command::{Range, Snmove};
 use crate::derive;
 use crate::fixture::{self, CLUSTER};
 

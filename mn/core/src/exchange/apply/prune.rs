@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 
 use common::report::Refusal;
 
-use crate::change::{Draft, Range, delete};
+use crate::change::delete;
+use crate::command::{Apply, Range};
+use crate::draft::Draft;
 use crate::exchange::definitions::Definition;
-use crate::exchange::request::Apply;
 use crate::exchange::subject::{self, Subject};
 use crate::exchange::verdict::{Fate, Verdict};
 use crate::exchange::view;
-use crate::query::range;
 use crate::table::{RowKey, attribute, schema};
+use crate::target::range;
 
 /// As many may go without a question.
 const FEW: usize = 10;
@@ -99,7 +100,7 @@ fn remove(draft: &mut Draft, subject: &Subject) {
 /// Settings that the file does not name.
 fn prune_site(draft: &mut Draft, args: &Apply, definitions: &[Definition], verdict: &mut Verdict<'_>) {
     let site = definitions.iter().find(|definition| definition.subject.kind() == "site");
-    let subject = Subject::Object { kind: "site", name: crate::query::object::CLUSTERSITE.to_owned() };
+    let subject = Subject::Object { kind: "site", name: crate::object::CLUSTERSITE.to_owned() };
     let there = view::of(draft.model(), &subject);
     let goes: Vec<String> =
         there.into_keys().filter(|name| site.is_none_or(|site| site.said(name).is_none())).collect();

@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::csv;
 use crate::exchange::incoming::{Place, Reading};
-use crate::exchange::scope;
 use crate::exchange::subject::Subject;
-use crate::table::{Row, RowKey, TableId, schema};
+use crate::table::{Row, RowKey, TableId, schema, scope};
 
 /// Names in tables of nodes that are neither a node's nor a group's.
 const OTHERS: [&str; 2] = ["xcatdefaults", "service"];

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::change::{Context, Line, Makehosts, Talk};
+use crate::command::Makehosts;
 use crate::fixture;
+use crate::talk::{Context, Line, Talk};
 
 const SITE: &str = "
     site domain value=cluster.test

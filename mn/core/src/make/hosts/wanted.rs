@@ -10,9 +10,10 @@ use common::id::MacAddr;
 
 use super::line::{Entry, Style, entry};
 use super::{file, nics};
-use crate::change::{Makehosts, Talk};
+use crate::command::Makehosts;
 use crate::model::{self, Model, Network};
 use crate::table::schema::{HOSTS, NICS};
+use crate::talk::Talk;
 
 /// The lines of some nodes, in the order in which they are appended.
 #[derive(Debug)]

@@ -72,7 +72,7 @@ fn defaults(model: &Model, node: &str, column: &'static str, reasons: &mut Vec<R
     let rows = rows.filter(|row| *row != "service" || model.is_member(node, "service"));
     let mut sources: Vec<Source> = rows
         .filter_map(|row| {
-            let stored = crate::query::object::cell(model, schema::POSTSCRIPTS, row, column)?;
+            let stored = crate::object::cell(model, schema::POSTSCRIPTS, row, column)?;
             let of = if row == "service" { "every service node" } else { "every node" };
             let from = format!("row {row}, for {of}");
             Some(Source { from, ..own(schema::POSTSCRIPTS, RowKey::one(row), column, stored) })

@@ -25,7 +25,7 @@ fn explained(text: &str, args: &Explain, json: bool) -> (u8, String) {
 fn args(kind: &str, objects: &str, attributes: &str) -> Explain {
     Explain {
         kind: kind.to_owned(),
-        objects: crate::change::Range::new(objects),
+        objects: crate::command::Range::new(objects),
         attributes: crate::model::split(attributes).map(str::to_owned).collect(),
         zone: String::new(),
     }

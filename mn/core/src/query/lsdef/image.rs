@@ -1,9 +1,9 @@
 //! `lsdef --osimage`: what a node's image says, after what the node says.
 
-use crate::change::{Context, Line, error, warning};
 use crate::model::Model;
-use crate::query::object::{self, Shown};
+use crate::object::{self, Shown};
 use crate::table::attribute;
+use crate::talk::{Context, Line, error, warning};
 
 /// What is odd about a node's image.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::change::define::template::SHIPPED;
-use crate::change::stanza::{self, Stanza};
-use crate::change::{Context, Line, error};
-use crate::query::Lsdef;
+use crate::command::Lsdef;
+use crate::object::shipped::SHIPPED;
+use crate::object::stanza::{self, Stanza};
 use crate::table::nearest;
+use crate::talk::{Context, Line, error};
 
 /// Shows the named templates, or all of the types that are meant; gives the exit status.
 pub(super) fn answer(args: &Lsdef, names: &[String], context: &Context, out: &mut dyn FnMut(Line)) -> u8 {

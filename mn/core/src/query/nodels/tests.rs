@@ -1,5 +1,5 @@
 use super::*;
-use crate::change::Range;
+use crate::command::Range;
 use crate::fixture::model;
 use common::wire::operator::View;
 

@@ -1,5 +1,7 @@
 //! Columns of nodes as commands name them: `nodehm.mgt`, or one of xCAT's short names.
 
+use super::select::Selection;
+use crate::model::Model;
 use crate::table::{TableId, nearest, schema};
 
 /// A column of a table of nodes.
@@ -50,6 +52,14 @@ pub(crate) fn similar(word: &str) -> Vec<&'static str> {
 /// xCAT's text for a word that names no column, with what may be meant.
 pub(crate) fn invalid(word: &str) -> String {
     nearest::hinted(format!("{word} not a valid table.column description"), &similar(word))
+}
+
+/// Whether a criterion holds for a node: for every row that sets the column, or for nothing where
+/// none does.
+pub(crate) fn holds(model: &Model, column: Column, node: &str, selection: &Selection) -> bool {
+    let records = model.records(column.table, node, &[column.name]);
+    let mut values = records.iter().filter_map(|record| record.value(0)).peekable();
+    if values.peek().is_none() { selection.holds("") } else { values.all(|value| selection.holds(value)) }
 }
 
 #[cfg(test)]

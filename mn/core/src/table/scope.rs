@@ -2,9 +2,9 @@
 //!
 //! Definitions are what somebody decided. What was merely seen or is on its way (what agents said,
 //! tokens, moves, epochs, logs, the status of nodes, what the next boot brings) is *state*: it is
-//! never exported, and neither [`super::apply`] nor [`super::import`] touches it.
+//! never exported, and neither `apply` nor `import` touches it.
 
-use crate::table::TableId;
+use super::{TableId, schema};
 
 /// Tables of xCAT's that hold nothing but state.
 const STATE_TABLES: [&str; 6] =
@@ -64,6 +64,11 @@ pub fn is_secret(table: TableId, key: &str, column: &str) -> bool {
     SECRETS.iter().any(|(known, columns)| *known == table.name() && columns.contains(&column))
 }
 
+/// A value, unless it is a secret.
+pub(crate) fn shown<'a>(table: TableId, column: &str, value: &'a str) -> &'a str {
+    if table == schema::JOINTOKEN && column == "secret" { "hidden" } else { value }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,8 +87,8 @@ mod tests {
                 );
             }
         }
-        assert!(is_secret(crate::table::schema::SITE, "omapiSecret", "value"));
-        assert!(!is_secret(crate::table::schema::SITE, "domain", "value"));
+        assert!(is_secret(schema::SITE, "omapiSecret", "value"));
+        assert!(!is_secret(schema::SITE, "domain", "value"));
     }
 
     #[test]

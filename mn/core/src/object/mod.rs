@@ -4,12 +4,18 @@
 //! unevaluated. Attributes that tables do not hold as such are made here: the members and the type
 //! of a group, and the keys of the one `site` object.
 
+pub(crate) mod column;
+mod gather;
+pub(crate) mod select;
+pub(crate) mod shipped;
+pub(crate) mod stanza;
+
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use super::gather::{Gathered, Gatherer};
-use super::select::{self, Selection};
+use self::select::Selection;
 use crate::model::Model;
+use crate::object::gather::{Gathered, Gatherer};
 use crate::table::attribute::{self, Attribute, ObjectType, Selector};
 use crate::table::{Row, RowKey, TableId, schema};
 use crate::template;
@@ -389,6 +395,16 @@ pub(crate) fn repack(packed: &str, nic: &str, value: &str) -> String {
         .map(|(nic, value)| format!("{nic}!{value}"))
         .collect();
     items.join(",")
+}
+
+/// Whether a type of object has an attribute of this name. The site and monitors may have any.
+pub(crate) fn is_known(kind: &ObjectType, name: &str) -> bool {
+    if matches!(kind.name, "site" | "monitoring") {
+        return !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    }
+    let base = split_nic(name).map_or(name, |(packed, _)| packed);
+    let mut known = attribute::named(kind.name, base);
+    known.next().is_some_and(|attribute| base == name || attribute.table == schema::NICS)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use common::id::NodeName;
 use common::report::Refusal;
 
-use super::Range;
+use crate::command::Range;
 use crate::model::Model;
-use crate::query::range;
+use crate::target::range;
 
 /// The nodes of a noderange, and what is odd in its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

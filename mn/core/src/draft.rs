@@ -9,7 +9,7 @@ use crate::table::{Edit, Row, RowKey, TableId};
 
 /// A validated set of edits on a named revision.
 ///
-/// Made only by the planners of [`super`], through [`Draft::finish`]; the store refuses it when
+/// Made through [`Draft::finish`] only; the store refuses it when
 /// its revision is no longer the newest, and then it is planned again.
 #[derive(Clone, Debug)]
 pub struct Change {

@@ -9,9 +9,9 @@ use std::net::Ipv4Addr;
 use common::id::{NodeName, SnName};
 
 use super::Move;
-use crate::change::Draft;
-use crate::derive;
+use crate::draft::Draft;
 use crate::model::Model;
+use crate::node;
 use crate::table::{RowKey, TableId, schema as table};
 
 /// The cells that a move may write.
@@ -25,10 +25,10 @@ const CELLS: [(TableId, &str); 6] = [
 ];
 
 /// Rewrites a node's attributes for its new owner.
-pub(super) fn rewrite(draft: &mut Draft, one: &Move, node: &NodeName) {
+pub(crate) fn rewrite(draft: &mut Draft, one: &Move, node: &NodeName) {
     let was = own_cells(draft.model(), node);
     let from = old_owner(draft.model(), one, node);
-    let stays = derive::pool_of(draft.model(), node).first() == Some(&one.target);
+    let stays = node::pool_of(draft.model(), node).first() == Some(&one.target);
     if stays || !put_back(draft, one, node, &was) {
         set_new(draft, one, node, stays);
     }
@@ -51,7 +51,7 @@ pub(super) fn rewrite(draft: &mut Draft, one: &Move, node: &NodeName) {
 }
 
 fn old_owner(model: &Model, one: &Move, node: &NodeName) -> Option<SnName> {
-    one.source.clone().or_else(|| derive::pool_of(model, node).into_iter().next())
+    one.source.clone().or_else(|| node::pool_of(model, node).into_iter().next())
 }
 
 /// The node's own cells as one text, to be compared and put back.
@@ -80,7 +80,7 @@ fn put_back(draft: &mut Draft, one: &Move, node: &NodeName, now: &str) -> bool {
     }
     let master = effective(draft.model(), node, CELLS[1]);
     let is_meant = one.targetn.is_none() || one.targetn.as_deref() == Some(master.as_str());
-    if is_meant && derive::pool_of(draft.model(), node).first() == Some(&one.target) {
+    if is_meant && node::pool_of(draft.model(), node).first() == Some(&one.target) {
         return true;
     }
     draft.rollback(savepoint);
@@ -95,8 +95,8 @@ fn set_new(draft: &mut Draft, one: &Move, node: &NodeName, stays: bool) {
     let model = draft.model();
     let [pool, master, tftp, nfs, monitor, console] = CELLS.map(|cell| effective(model, node, cell));
     let is_source = |word: &str| match &one.source {
-        Some(source) => derive::service_node_named(model, word).as_ref() == Some(source),
-        None => !word.is_empty() && derive::service_node_named(model, word) == old_owner(model, one, node),
+        Some(source) => node::service_node_named(model, word).as_ref() == Some(source),
+        None => !word.is_empty() && node::service_node_named(model, word) == old_owner(model, one, node),
     };
     let old_master = one.sourcen.clone().unwrap_or_else(|| master.clone());
     let is_old_master = |word: &str| is_same_host(model, word, &old_master);
@@ -125,7 +125,7 @@ fn set_new(draft: &mut Draft, one: &Move, node: &NodeName, stays: bool) {
 /// The target first, the others behind it in their old order.
 fn new_pool(model: &Model, pool: &str, target: &SnName) -> String {
     let words = pool.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let others = words.filter(|word| derive::service_node_named(model, word).as_ref() != Some(target));
+    let others = words.filter(|word| node::service_node_named(model, word).as_ref() != Some(target));
     std::iter::once(target.as_str()).chain(others).collect::<Vec<_>>().join(",")
 }
 
@@ -136,7 +136,7 @@ fn new_master(model: &Model, one: &Move, node: &NodeName) -> String {
         return name.clone();
     }
     // A move is planned only where there is such an address; the name is what is left without.
-    derive::address_for(model, &one.target, node)
+    node::address_for(model, &one.target, node)
         .map_or_else(|_| one.target.to_string(), |address| address.to_string())
 }
 
@@ -148,9 +148,9 @@ fn means(model: &Model, master: &str, target: &SnName) -> bool {
 }
 
 /// The addresses of a service node under whatever names.
-pub(super) fn all_addresses(model: &Model, sn: &SnName) -> Vec<Ipv4Addr> {
+pub(crate) fn all_addresses(model: &Model, sn: &SnName) -> Vec<Ipv4Addr> {
     let defined = model.addresses(sn.as_str()).into_iter().map(|address| address.ip);
-    derive::addresses_of(model, sn).into_iter().chain(defined).collect()
+    node::addresses_of(model, sn).into_iter().chain(defined).collect()
 }
 
 /// Whether two words mean the same host: as text, or by an address.

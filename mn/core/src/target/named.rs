@@ -2,12 +2,13 @@
 
 use common::id::{ImageName, NetworkName, NodeName};
 
-use crate::change::{Range, Talk};
+use crate::command::Range;
 use crate::model::Model;
-use crate::query::object::{self, CLUSTERSITE};
-use crate::query::range;
+use crate::object::{self, CLUSTERSITE};
 use crate::table::attribute::{self, ObjectType};
 use crate::table::nearest;
+use crate::talk::Talk;
+use crate::target::range;
 
 /// The types that `-t` names; none where one of them does not exist (and then it is said).
 pub(crate) fn kinds(types: &[String], talk: &mut Talk<'_>) -> Option<Vec<&'static ObjectType>> {

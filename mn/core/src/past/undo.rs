@@ -14,14 +14,15 @@ use std::collections::BTreeMap;
 
 use common::report::Refusal;
 
-use super::diff::attribute_name;
-use super::draft::merged;
-use super::{Change, Context, Draft, Line, Mode, Outcome, Talk, verify};
+use crate::change::{Outcome, attribute_name, differences, verify};
+use crate::command::Mode;
+use crate::draft::{Change, Draft, merged};
 use crate::model::{Model, check};
 use crate::past::explain::Setter;
 use crate::past::{Deed, is_bookkeeping};
 use crate::table::schema::{MEMBER, MOVE, MOVENODE, NODELIST};
 use crate::table::{Edit, Row, RowKey, TableId};
+use crate::talk::{Context, Line, Talk};
 
 /// How many reasons of one refusal are worth saying.
 const SAID: usize = 20;
@@ -182,7 +183,7 @@ fn conclude(model: &Model, mode: Mode, change: Change, deeds: &[Deed], context: 
     }
     // The revision that this becomes: a plan is committed on the model that it was made on.
     let revision = model.revision().next();
-    let values = super::differences(change.edits()).len();
+    let values = differences(change.edits()).len();
     let which = match (deeds.first(), deeds.last()) {
         (Some(first), Some(last)) if first.revision != last.revision => {
             format!("Revisions {} to {} are", first.revision, last.revision)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, Range};
+use crate::command::{Mode, Range};
 
 /// The arguments of `nodeadd`, `nodech` and `nodegrpch`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Mode, Range};
+use crate::command::{Mode, Range};
 
 /// The arguments of `export`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

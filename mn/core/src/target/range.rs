@@ -2,7 +2,7 @@
 
 use common::report::Refusal;
 
-use crate::change::Range;
+use crate::command::Range;
 use crate::model::Model;
 use crate::noderange::{self, Expansion, Options};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Mode;
+use crate::command::Mode;
 use crate::csv::{CsvError, Sheet};
 
 /// A file of a table, read where the operator is: the daemon parses nothing while others wait.
