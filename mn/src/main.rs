@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    mn::applet::main(std::env::args_os().collect())
+    mn::cli::main(std::env::args_os().collect())
 }

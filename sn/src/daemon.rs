@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agents::{self, Agents};
 use crate::config::Config;
 use crate::content::{Content, Fetcher};
-use crate::link::{Parts, Upstream};
+use crate::link::{Parts, Uplink};
 use crate::peers::Peers;
 use crate::service::Host;
 use crate::slice::keeper::{Handle, Keeper};
@@ -123,7 +123,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(),
     let door = (config.bind, config.ports.agent).into();
     let listener = agents::listen(door, &identity).map_err(DaemonError::Listen)?;
     let content = Content::new(&dir);
-    let (upstream, uplink) = Upstream::new();
+    let (upstream, uplink) = Uplink::new();
     let peers =
         Peers::new(&identity, config.bind, handle.clone(), stopped.clone()).map_err(DaemonError::Link)?;
     let agents = Agents::new(

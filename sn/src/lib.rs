@@ -25,3 +25,4 @@ pub mod syslog;
 mod testing;
 pub mod tftp;
 pub mod udp;
+pub mod upstream;

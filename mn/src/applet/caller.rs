@@ -16,19 +16,19 @@ pub(crate) type Run = Box<dyn FnOnce(&Caller) -> u8>;
 /// Who asks, and where.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    pub(super) name: &'static str,
-    pub(super) place: Place,
+    pub(crate) name: &'static str,
+    pub(crate) place: Place,
     /// The words as typed.
-    pub(super) words: Vec<String>,
+    pub(crate) words: Vec<String>,
     /// Whether the answer is to be JSON.
-    pub(super) json: bool,
+    pub(crate) json: bool,
     /// `--at`, for what is asked on the way.
-    pub(super) at: Option<String>,
+    pub(crate) at: Option<String>,
 }
 
 impl Caller {
     /// Asks the daemon and prints what it answers; gives the exit status.
-    pub(super) fn ask(&self, asked: Asked) -> u8 {
+    pub(crate) fn ask(&self, asked: Asked) -> u8 {
         match self.request(asked, print::view(self.json)) {
             Some(request) => print::call(self.name, &self.place, request),
             None => 1,
@@ -37,7 +37,7 @@ impl Caller {
 
     /// Asks the daemon and hands over what is meant for standard output, piece by piece; the rest is
     /// printed. Gives the exit status, which is 1 where a piece could not be taken.
-    pub(super) fn collect(
+    pub(crate) fn collect(
         &self,
         asked: Asked,
         json: bool,
@@ -62,7 +62,7 @@ impl Caller {
     }
 
     /// Says on standard error why something cannot be done here; gives the exit status.
-    pub(super) fn fail(&self, what: &str, path: &Path, error: &io::Error) -> u8 {
+    pub(crate) fn fail(&self, what: &str, path: &Path, error: &io::Error) -> u8 {
         print::err(&format!("{}: cannot {what} {}: {error}", self.name, path.display()));
         1
     }

@@ -16,7 +16,7 @@ use super::history::{span, span_operand};
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, option, switch, text, texts};
 
-pub(super) const APPLET: Applet = Applet { name: "diff", command, ask, usage_status: 2, bare_status: None };
+pub(crate) const APPLET: Applet = Applet { name: "diff", command, ask, usage_status: 2, bare_status: None };
 
 fn command() -> Command {
     base("diff", "Show what is different between two states, one line a value")
@@ -35,7 +35,7 @@ const HANDED_OVER: &str = "DROVER_DIFF_HANDED_OVER";
 
 /// Hands the words over to the next `diff` in `PATH`, where they are not for this one. Returns only
 /// where they are, or where there is no other.
-pub(super) fn hand_over(words: &[OsString]) {
+pub(crate) fn hand_over(words: &[OsString]) {
     // Two installations in one PATH must not hand over to each other for ever.
     if is_ours(words) || std::env::var_os(HANDED_OVER).is_some() {
         return;

@@ -8,21 +8,19 @@
 //! **Invariant**: no applet looks at the model. It parses and asks.
 
 mod apply;
-mod caller;
+pub(crate) mod caller;
 mod chdef;
 mod chtab;
-mod complete;
 mod definition;
 mod derivation;
 mod describe;
-mod diff;
+pub(crate) mod diff;
 mod dumpxcatdb;
 mod explain;
 mod export;
 mod gettab;
 mod history;
 mod import;
-mod install;
 mod intake;
 mod lsdef;
 mod lsmn;
@@ -31,7 +29,6 @@ mod makedhcp;
 mod makedns;
 mod makehosts;
 mod makenetworks;
-mod manage;
 mod mkdef;
 mod nodech;
 mod nodels;
@@ -39,11 +36,11 @@ mod noderange;
 mod noderm;
 mod nodeset;
 mod nodestat;
-mod operator;
+
 mod out_file;
-mod page;
-mod place;
-mod print;
+pub(crate) mod page;
+pub(crate) mod place;
+pub(crate) mod print;
 mod replay;
 mod restorexcatdb;
 mod rmdef;
@@ -60,8 +57,6 @@ mod updatenode;
 mod when;
 
 use std::ffi::OsString;
-use std::path::Path;
-use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -86,7 +81,7 @@ pub(crate) struct Applet {
     /// What it asks for, of what was parsed.
     ask: fn(&ArgMatches, &mut Intake) -> Result<Parsed, Usage>,
     /// The exit status of wrong usage: 1 for xCAT's commands, 2 for ours.
-    usage_status: u8,
+    pub(crate) usage_status: u8,
     /// The exit status of `usage alone`: what no argument at all gives, where that shows the usage.
     bare_status: Option<u8>,
 }
@@ -173,32 +168,13 @@ impl Usage {
     }
 }
 
-/// Runs what the words name: the applet that is the program's name, or `mn`'s first operand, or
-/// one of `mn`'s own sub-commands.
-pub fn main(words: Vec<OsString>) -> ExitCode {
-    let program = words.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
-    if let Some(applet) = program.and_then(find) {
-        if applet.name == "diff" {
-            diff::hand_over(&words);
-        }
-        return applet.run(words).into();
-    }
-    if words.get(1).is_some_and(|word| word == "complete") {
-        return complete::run(&words).into();
-    }
-    match manage::split(words) {
-        manage::Split::Applet(applet, words) => applet.run(words).into(),
-        manage::Split::Manage(words) => manage::run(words).into(),
-    }
-}
-
 /// The applet of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Applet> {
     APPLETS.iter().find(|applet| applet.name == name)
 }
 
 impl Applet {
-    fn run(&self, words: Vec<OsString>) -> u8 {
+    pub(crate) fn run(&self, words: Vec<OsString>) -> u8 {
         if words.len() == 1
             && let Some(status) = self.bare_status
         {
@@ -428,7 +404,7 @@ fn mode(matches: &ArgMatches) -> Mode {
 }
 
 /// An option without a value; its long name is its id.
-fn switch(name: &'static str) -> Arg {
+pub(crate) fn switch(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
 }
 
@@ -442,11 +418,11 @@ fn operands(value: &'static str) -> Arg {
     Arg::new("words").value_name(value).action(ArgAction::Append).num_args(0..)
 }
 
-fn text(matches: &ArgMatches, name: &str) -> Option<String> {
+pub(crate) fn text(matches: &ArgMatches, name: &str) -> Option<String> {
     matches.get_one::<String>(name).cloned()
 }
 
-fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
+pub(crate) fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
     matches.get_many::<String>(name).unwrap_or_default().cloned().collect()
 }
 

@@ -11,7 +11,7 @@ use crate::client::remote::{Far, home};
 
 /// Whom to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// The daemon of this folder.
     Here(PathBuf),
     /// The one on another machine, as an operator.
@@ -19,7 +19,7 @@ pub(super) enum Place {
 }
 
 /// `--dir`.
-pub(super) fn dir_arg() -> Arg {
+pub(crate) fn dir_arg() -> Arg {
     Arg::new("dir")
         .long("dir")
         .env("DROVER_DIR")
@@ -31,7 +31,7 @@ pub(super) fn dir_arg() -> Arg {
 }
 
 /// `--mn`.
-pub(super) fn mn_arg() -> Arg {
+pub(crate) fn mn_arg() -> Arg {
     Arg::new("mn")
         .long("mn")
         .env("DROVER_MN")
@@ -41,14 +41,14 @@ pub(super) fn mn_arg() -> Arg {
 }
 
 /// The folder of the management node.
-pub(super) fn dir(matches: &ArgMatches) -> PathBuf {
+pub(crate) fn dir(matches: &ArgMatches) -> PathBuf {
     let given = matches.get_one::<PathBuf>("dir").map_or_else(|| Path::new(DEFAULT_DIR), PathBuf::as_path);
     runtime::disk::absolute(given)
 }
 
 /// Whom to ask: what is typed goes before the environment, and a folder before a machine. Where
 /// nothing says it and no daemon has its folder here, it is where the operator logged in.
-pub(super) fn place(matches: &ArgMatches) -> Place {
+pub(crate) fn place(matches: &ArgMatches) -> Place {
     let source = |name| matches.value_source(name);
     let server = matches.get_one::<String>("mn").filter(|server| !server.is_empty()).cloned();
     let far = |server: Option<String>| Place::Far(Far { home: home(), server });

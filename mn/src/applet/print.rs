@@ -12,13 +12,13 @@ use super::place::Place;
 use crate::client::{self, ClientError};
 
 /// How an answer is to be shown here.
-pub(super) fn view(json: bool) -> View {
+pub(crate) fn view(json: bool) -> View {
     let terminal = io::stdout().is_terminal();
     View { json, columns: columns(), color: is_colored(terminal, std::env::var_os("NO_COLOR").as_deref()) }
 }
 
 /// How wide the terminal is; none where there is none.
-pub(super) fn columns() -> Option<u16> {
+pub(crate) fn columns() -> Option<u16> {
     let width = || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| width);
     io::stdout().is_terminal().then(width).flatten()
 }
@@ -29,23 +29,23 @@ fn is_colored(terminal: bool, forbidden: Option<&OsStr>) -> bool {
 }
 
 /// Text for standard output, as it is.
-pub(super) fn out(text: &str) {
+pub(crate) fn out(text: &str) {
     // Whoever reads us may go away (`| head`); there is nobody left to tell.
     let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// A line for standard error.
-pub(super) fn err(line: &str) {
+pub(crate) fn err(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Asks the daemon, prints what it says, and gives the exit status.
-pub(super) fn call(name: &str, place: &Place, request: Request) -> u8 {
+pub(crate) fn call(name: &str, place: &Place, request: Request) -> u8 {
     converse(name, place, request, Printer::show)
 }
 
 /// The same, with what is meant for standard output handed to `take`.
-pub(super) fn call_with(name: &str, place: &Place, request: Request, take: &mut dyn FnMut(&str)) -> u8 {
+pub(crate) fn call_with(name: &str, place: &Place, request: Request, take: &mut dyn FnMut(&str)) -> u8 {
     converse(name, place, request, |printer, reply| match reply {
         Reply::Out(text) => take(&text),
         reply => printer.show(reply),

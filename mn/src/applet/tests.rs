@@ -35,7 +35,6 @@ fn definitions_of_clap_are_sound_and_their_names_are_the_applets() {
         command.debug_assert();
     }
     assert!(APPLETS.windows(2).all(|pair| pair[0].name < pair[1].name), "sorted, each once");
-    manage::command().debug_assert();
 }
 
 #[test]
@@ -168,17 +167,6 @@ fn the_meaning_of_attributes_needs_no_daemon() {
     let text = parse("lsdef -h -i bmc", "").unwrap_err();
     assert!(text.contains("ipmi.bmc if mgt=ipmi, openbmc.bmc if mgt=openbmc"), "{text}");
     assert!(parse("lsdef -h", "").unwrap_err().contains("Usage: lsdef"));
-}
-
-#[test]
-fn mn_with_a_name_is_the_applet_and_options_before_it_count() {
-    let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-    for line in ["mn lsdef n1", "mn --dir /x lsdef n1", "mn --dir=/x lsdef n1"] {
-        let manage::Split::Applet(applet, moved) = manage::split(words(line)) else { panic!("{line}") };
-        assert_eq!((applet.name, &moved[0], moved.last().unwrap()), ("lsdef", &"lsdef".into(), &"n1".into()));
-        assert_eq!(moved.iter().any(|word| word.to_str().unwrap().contains("/x")), line.contains("/x"));
-    }
-    assert!(matches!(manage::split(words("mn serve")), manage::Split::Manage(_)));
 }
 
 proptest::proptest! {

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mn_core::audit::{Entry, Outcome};
+use mn_core::model::Model;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::files::Limits;
@@ -105,6 +106,20 @@ impl Audit {
         if self.requests.try_send(Request::Record(Box::new(entry))).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Records somebody who was refused before he could give a command.
+    pub(crate) fn refused(&self, model: &Model, user: &str, from: &str, why: &str) {
+        self.record(Entry {
+            at: runtime::clock::unix_seconds(),
+            user: user.to_owned(),
+            host: from.to_owned(),
+            client: "link".to_owned(),
+            command: "connect".to_owned(),
+            outcome: Outcome::Denied(why.to_owned()),
+            quiet: mn_core::audit::is_quiet(model),
+            ..Entry::default()
+        });
     }
 
     /// The newest entries, at most so many, oldest first; those recorded before this call among them.

@@ -18,8 +18,8 @@ use runtime::disk::{DirError, DirLock};
 use runtime::link::authority::{Authority, AuthorityError};
 
 use super::fresh::{self, Fresh};
-use super::interfaces;
 use crate::content;
+use crate::host::{interfaces, user_name};
 use crate::store::{Commit, Store, StoreError};
 
 /// What may be said instead of read from the host.
@@ -129,7 +129,7 @@ pub fn init(dir: &Path, options: &InitOptions) -> Result<Made, InitError> {
     fresh::fill(&mut draft, &fresh);
     let first = Commit {
         edits: draft.finish().edits().to_vec(),
-        author: super::user_name(nix::unistd::geteuid()),
+        author: user_name(nix::unistd::geteuid()),
         at: runtime::clock::unix_seconds(),
         words: options.words.clone(),
         note: "a fresh site".to_owned(),

@@ -14,7 +14,6 @@
 mod config;
 mod fresh;
 mod init;
-pub(crate) mod interfaces;
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +24,6 @@ use common::report::{Refusal, chain};
 use mn_core::change::ownership;
 use mn_core::model::Model;
 use mn_core::table::Edit;
-use nix::unistd::{Uid, User};
 use runtime::disk::{DirError, DirLock};
 use runtime::link::LinkError;
 use runtime::link::authority::{Authority, AuthorityError};
@@ -35,12 +33,13 @@ use tracing::{info, warn};
 
 pub use self::config::{Config, ConfigError};
 pub use self::init::{InitError, InitOptions, Made, init};
+use crate::ground::Site;
+use crate::operate::makehosts;
 use crate::operate::snmove::{self, Mover};
-use crate::operate::{Site, makehosts};
-use crate::push::{self, Doors, Hub, Reports};
+use crate::push::{Doors, Hub, Reports};
 use crate::serve::Desk;
 use crate::store::{StoreError, book};
-use crate::{audit, content, logs, past, serve, token};
+use crate::{audit, content, door, logs, past, serve, token};
 
 /// What `mn serve` may be told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,14 +125,6 @@ pub(crate) fn tree_dir(dir: &Path) -> PathBuf {
     dir.join("tree")
 }
 
-/// The name of a user, or its number where it has none.
-pub(crate) fn user_name(uid: Uid) -> String {
-    if uid.is_root() {
-        return "root".to_owned();
-    }
-    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
-}
-
 /// Checks a configuration file.
 ///
 /// # Errors
@@ -212,7 +203,8 @@ pub async fn run(
     }
     let desk = Desk::new(site.clone());
     let reports = Reports::new(numbers.cursors);
-    let doors = Doors { book: book.clone(), delivery, logs, content, reports, authority, desk: desk.clone() };
+    let doors =
+        Doors { book: book.clone(), delivery, logs, content, reports, authority, audit: site.audit.clone() };
 
     let mut parts = Supervisor::new();
     let token = parts.stop_token();
@@ -221,7 +213,7 @@ pub async fn run(
     parts.spawn("logs", log_keeper.run(token.child_token()));
     parts.spawn("audit", audit_keeper.run(token.child_token()));
     parts.spawn("content", scanner.run(token.child_token()));
-    parts.spawn("listener", push::listen(listener, doors, token.child_token()));
+    parts.spawn("listener", door::listen(listener, doors, desk.clone(), token.child_token()));
     let mover = Mover { book: book.clone(), delivery: site.delivery.clone() };
     parts.spawn("moves", snmove::resume(mover, token.child_token()));
     parts.spawn("commands", serve::serve(socket, desk, token.child_token()));

@@ -4,7 +4,7 @@ use mn_core::command::Lsmn;
 use mn_core::delivery::Standing;
 use mn_core::query::{Daemon, lsmn};
 
-use super::Ground;
+use crate::ground::Ground;
 
 /// Runs the command; gives the exit status.
 pub(super) async fn run(ground: &Ground, args: Lsmn) -> u8 {

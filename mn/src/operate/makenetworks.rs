@@ -4,8 +4,8 @@ use common::report::Refusal;
 use mn_core::change::networks;
 use mn_core::command::Makenetworks;
 
-use super::Ground;
-use crate::daemon::interfaces;
+use crate::ground::Ground;
+use crate::host::interfaces;
 use crate::store::book::Planned;
 
 /// Runs the command; gives the exit status.

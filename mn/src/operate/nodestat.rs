@@ -20,9 +20,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Ground;
+use crate::ground::Gone;
+use crate::ground::Ground;
 use crate::push::local_time;
-use crate::serve::Gone;
 
 /// How long a node may take to answer. On the networks of a cluster milliseconds are usual; what is
 /// off does not answer at all.

@@ -9,7 +9,7 @@ use mn_core::draft::Draft;
 use mn_core::talk::Line;
 use serde_json::json;
 
-use super::Ground;
+use crate::ground::Ground;
 use crate::{audit, token};
 
 pub(super) async fn run(ground: &Ground, args: Operator) -> u8 {

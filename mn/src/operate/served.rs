@@ -11,7 +11,7 @@ use mn_core::make::{Answers, dhcp, dns};
 use mn_core::model::Model;
 use mn_core::talk::Context;
 
-use super::Ground;
+use crate::ground::Ground;
 
 /// Runs `makedhcp`; gives the exit status.
 pub(super) async fn dhcp(ground: &Ground, args: Makedhcp) -> u8 {

@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::report::Report;
-use super::Ground;
 use super::speaker::Speaker;
+use crate::ground::Ground;
 use crate::push::{Delivery, NotApplied, View};
 use crate::store::book::{Book, BookError, By, Planned};
 
@@ -91,7 +91,7 @@ impl Mover {
                 1
             }
             Err(Stopped::Store(error)) => {
-                speaker.err(super::fault(&error).render("snmove")).await;
+                speaker.err(crate::ground::fault(&error).render("snmove")).await;
                 1
             }
         }

@@ -4,7 +4,7 @@
 use mn_core::talk::Line;
 use serde_json::Value;
 
-use super::Ground;
+use crate::ground::Ground;
 
 /// Whom a step tells what it does.
 #[derive(Clone, Copy, Debug)]

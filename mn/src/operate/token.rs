@@ -7,7 +7,7 @@ use mn_core::command::TokenCreate;
 use mn_core::draft::Draft;
 use mn_core::talk::Line;
 
-use super::{Ground, Site};
+use crate::ground::{Ground, Site};
 use crate::token;
 
 pub(super) async fn run(ground: &Ground, args: TokenCreate) -> u8 {

@@ -16,9 +16,10 @@ use mn_core::talk::{Line, warning};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{Ground, refused, sync};
+use super::sync;
+use crate::ground::Gone;
+use crate::ground::{Ground, refused};
 use crate::push::Delivery;
-use crate::serve::Gone;
 use crate::store::book::Planned;
 
 /// What is added to the time that the scripts may take, for the way there and back.

@@ -16,8 +16,8 @@ use tracing::error;
 
 use super::show::Chosen;
 use super::{fault, model, revision, setter, times};
-use crate::operate::Ground;
-use crate::serve::stream;
+use crate::ground::Ground;
+use crate::ground::stream;
 use crate::store::{History, StoreError};
 
 /// Answers a question as it would have been answered then; gives the exit status.

@@ -19,8 +19,8 @@ use tracing::{info, warn};
 
 use super::ask::report;
 use super::{fault, local};
-use crate::operate::Ground;
-use crate::serve::perform;
+use crate::ground::Ground;
+use crate::ground::perform;
 use crate::store::History;
 use crate::store::book::{Book, BookError};
 

@@ -8,8 +8,8 @@ use mn_core::past::{Deed, undo};
 use mn_core::table::{RowKey, TableId};
 
 use super::{deed, fault, revision, setter};
-use crate::operate::Ground;
-use crate::serve::perform;
+use crate::ground::Ground;
+use crate::ground::perform;
 use crate::store::History;
 
 /// How many rows an undo may be about: all of a large cluster, many times over.

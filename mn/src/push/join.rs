@@ -14,7 +14,7 @@ use runtime::link::connection::Link;
 use runtime::link::identity::Role;
 use tracing::{debug, info};
 
-use super::listen::Doors;
+use super::doors::Doors;
 use crate::store::book::{By, Planned};
 use crate::token;
 
@@ -38,7 +38,7 @@ const NO: &str = "this token is not known here, or was used already; \
 const MAX_KEY: usize = 512;
 
 /// Answers a stranger, who came here or through service node `via`.
-pub(super) async fn answer(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> JoinAnswer {
+pub(crate) async fn answer(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> JoinAnswer {
     match certify(doors, join, via).await {
         Ok(chain) => {
             info!(node = %join.request.name, kind = ?join.request.kind, via = ?via, "member joined");
@@ -99,7 +99,7 @@ async fn certify(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> Res
 
 /// Answers a member's wish for a certificate that lasts longer. It gets one for its own key and role
 /// alone, as long as it is a member.
-pub(super) fn renew(doors: &Doors, link: &Link, public_key: &[u8]) -> JoinAnswer {
+pub(crate) fn renew(doors: &Doors, link: &Link, public_key: &[u8]) -> JoinAnswer {
     let (kind, name) = match link.peer() {
         Role::Operator(name) => (Kind::Operator, name),
         _ => return JoinAnswer::Refused("this role's certificates are not renewed".to_owned()),

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`hub`] | one task: follows the model, drives `mn_core::delivery`, numbers and pushes |
-//! | [`mod@listen`] | the QUIC listener: strangers join, members are checked and served |
+//! | [`doors`] | what a link may reach, and who may have one |
 //! | [`session`] | one service node's conversation |
 //! | [`join`] | who proves a token becomes a member |
 //! | [`reports`] | what nodes reported becomes committed rows |
@@ -12,11 +12,11 @@
 //! ([`Delivery::view`]) and waits, asks and runs. The hub publishes a view after every turn; who
 //! waits, waits on a state of the view and not on an event, so nothing is missed.
 
+mod doors;
 mod hub;
-mod join;
-mod listen;
+pub(crate) mod join;
 mod reports;
-mod session;
+pub(crate) mod session;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -32,9 +32,9 @@ use mn_core::delivery::Standing;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+pub use self::doors::Doors;
 pub use self::hub::Hub;
 use self::hub::ToHub;
-pub use self::listen::{Doors, listen};
 pub use self::reports::Reports;
 pub(crate) use self::reports::local_time;
 

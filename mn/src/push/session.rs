@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use super::doors::Doors;
 use super::hub::{OUT, Out, ToHub};
-use super::listen::Doors;
 use super::{join, reports};
 use crate::logs::LogBatch;
 
@@ -60,7 +60,7 @@ enum SessionError {
 }
 
 /// Serves a service node's link until it ends or the service node is no member any more.
-pub(super) async fn serve(doors: Doors, sn: SnName, link: Link) {
+pub(crate) async fn serve(doors: Doors, sn: SnName, link: Link) {
     let mut streams = JoinSet::new();
     let mut revisions = doors.book.revisions();
     loop {
@@ -124,7 +124,12 @@ async fn stream(doors: Doors, sn: SnName, link: Link, mut sender: FrameSender, m
         }
         Opening::Command(_) => {
             let why = "service nodes give no commands";
-            doors.desk.refused(&link.peer().to_string(), &crate::serve::remote::from(&link), why);
+            doors.audit.refused(
+                &doors.book.read(),
+                &link.peer().to_string(),
+                &link.peer_ip().to_string(),
+                why,
+            );
             link.refuse(why);
         }
         Opening::Renew(_) => link.refuse("service nodes keep their certificates"),

@@ -6,7 +6,7 @@ use mn_core::model::Model;
 use mn_core::policy::Caller;
 use nix::unistd::Uid;
 
-use crate::daemon::user_name;
+use crate::host::user_name;
 
 /// Whose folder it is.
 #[derive(Clone, Debug)]

@@ -21,10 +21,9 @@ use tracing::debug;
 use super::asker::Asker;
 use super::execute;
 use super::places::Places;
-use super::reply::{Replies, Way};
 use crate::applet;
 use crate::audit::Pending;
-use crate::operate::{Ground, Site};
+use crate::ground::{Ground, Replies, Site, Way};
 use crate::store::book::By;
 
 /// How long a client may take to send each part of its request, and all of them.
@@ -173,16 +172,7 @@ impl Desk {
 
     /// Records somebody who was refused before he could give a command.
     pub(crate) fn refused(&self, user: &str, from: &str, why: &str) {
-        self.site.audit.record(Entry {
-            at: runtime::clock::unix_seconds(),
-            user: user.to_owned(),
-            host: from.to_owned(),
-            client: "link".to_owned(),
-            command: "connect".to_owned(),
-            outcome: Outcome::Denied(why.to_owned()),
-            quiet: audit::is_quiet(&self.site.book.read()),
-            ..Entry::default()
-        });
+        self.site.audit.refused(&self.site.book.read(), user, from, why);
     }
 
     /// Asks the policy table, on a thread that may compute for long.

@@ -2,32 +2,22 @@
 //! steps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::id::Revision;
 use common::report::Refusal;
 use common::slice::Role;
 use mn_core::audit::Entry;
-use mn_core::change::Outcome;
 use mn_core::command::{Asked, Command, Lsslice, Mode, Query, What};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
 use mn_core::query::{self, SliceState};
 use mn_core::table::schema::AUDITLOG;
-use mn_core::talk::Line;
-use tokio::sync::mpsc;
 
 use super::prune;
-use crate::operate::{self, Ground};
+use crate::ground::{Ground, perform, stream};
+use crate::operate;
 use crate::push::{PeerView, View};
-use crate::store::book::Planned;
 use crate::{audit, past};
-
-/// How many pieces of an answer may wait for the terminal.
-const PIECES: usize = 4;
-
-/// How many lines one piece has. A task is woken for each.
-const LINES: usize = 256;
 
 /// Carries out what is asked; gives the exit status.
 pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
@@ -53,34 +43,6 @@ async fn ask(ground: &Ground, query: Query) -> u8 {
         Err(refusal) => return ground.refuse(&[refusal]).await,
     };
     stream(ground, move |out| query::answer(&model, &query, &context, out)).await
-}
-
-/// Says what `make` says, on a thread that may compute for long; the terminal's pace is the
-/// answer's. Gives the exit status.
-pub(crate) async fn stream(
-    ground: &Ground,
-    make: impl FnOnce(&mut dyn FnMut(Line)) -> u8 + Send + 'static,
-) -> u8 {
-    let (pieces, mut came) = mpsc::channel(PIECES);
-    let answering = tokio::task::spawn_blocking(move || {
-        let mut piece = Vec::new();
-        let status = make(&mut |line| {
-            piece.push(line);
-            if piece.len() >= LINES {
-                // Nobody listening shows at the other end; the rest of the answer is for nobody.
-                let _ = pieces.blocking_send(std::mem::take(&mut piece));
-            }
-        });
-        let _ = pieces.blocking_send(piece);
-        status
-    });
-    while let Some(piece) = came.recv().await {
-        if ground.replies.lines(piece).await.is_err() {
-            break;
-        }
-    }
-    drop(came);
-    answering.await.unwrap_or(1)
 }
 
 /// The model, with the audit log in it where the question is about that.
@@ -116,37 +78,6 @@ async fn change(ground: &Ground, command: Command) -> u8 {
     perform(ground, mode, move |model| mn_core::plan(model, &command, &context)).await
 }
 
-/// Plans a change on the newest model, commits it, says what was planned to be said, and waits for
-/// the service nodes that it touches; gives the exit status.
-pub(crate) async fn perform(
-    ground: &Ground,
-    mode: Mode,
-    plan: impl FnOnce(&Model) -> Outcome + Send + 'static,
-) -> u8 {
-    let committed = ground
-        .site
-        .book
-        .change(ground.by.clone(), move |model| {
-            let outcome = plan(model);
-            let note = note(&outcome.lines, outcome.status);
-            let value = (outcome.lines, outcome.status);
-            Planned { note, record: !mode.dry_run, ..Planned::new(outcome.change, value) }
-        })
-        .await;
-    let committed = match committed {
-        Ok(committed) => committed,
-        Err(error) => return ground.fault(&error).await,
-    };
-    let (lines, status) = committed.value;
-    if ground.replies.lines(lines).await.is_err() {
-        return status;
-    }
-    if let Some(revision) = committed.revision.filter(|_| !mode.no_wait && !mode.dry_run) {
-        wait(ground, revision, ground.site.wait).await;
-    }
-    status
-}
-
 const fn mode(command: &Command) -> Mode {
     match command {
         Command::Mkdef(args) | Command::Chdef(args) => args.mode,
@@ -160,31 +91,6 @@ const fn mode(command: &Command) -> Mode {
         Command::Tabch(args) => args.mode,
         Command::Tabprune(args) => args.mode,
         Command::Tabrestore(args) => args.mode,
-    }
-}
-
-/// What the history says of a command that was refused, wholly or in part.
-fn note(lines: &[Line], status: u8) -> String {
-    let first = lines.iter().find_map(|line| match line {
-        Line::Err(text) if status != 0 => Some(text),
-        _ => None,
-    });
-    first.map(|text| text.chars().take(500).collect()).unwrap_or_default()
-}
-
-/// Waits until the service nodes that a change touches have applied it, and says which have not.
-async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
-    let delivery = &ground.site.delivery;
-    let Ok(touched) = tokio::time::timeout(limit, delivery.touched_since(revision)).await else {
-        let text = format!("{}: the change is stored; its slices are still being made", ground.command());
-        let _ = ground.replies.err(text).await;
-        return;
-    };
-    for (sn, why) in delivery.wait_all(touched, revision, limit).await {
-        let text = format!("{}: {sn} has not applied this yet: {why}", ground.command());
-        if ground.replies.err(text).await.is_err() {
-            return;
-        }
     }
 }
 

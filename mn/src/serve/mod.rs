@@ -11,7 +11,6 @@ mod execute;
 mod places;
 mod prune;
 pub(crate) mod remote;
-mod reply;
 
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -30,12 +29,10 @@ use tracing::{debug, warn};
 
 use self::asker::{Asker, Owner};
 pub use self::desk::Desk;
-pub(crate) use self::execute::{perform, stream};
 use self::places::{COMMANDS, Full, Place, Places};
-use self::reply::Way;
-pub use self::reply::{Gone, Replies};
 use crate::client::{SOCKET, Short};
-use crate::daemon::user_name;
+use crate::ground::Way;
+use crate::host::user_name;
 
 /// How long a client may take to send its request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);

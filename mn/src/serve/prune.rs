@@ -7,7 +7,7 @@ use mn_core::talk::Line;
 
 use super::execute::with_audit;
 use crate::audit::Prune;
-use crate::operate::Ground;
+use crate::ground::Ground;
 
 /// Whether a command prunes the audit log.
 pub(super) fn is_for_audit(command: &Command) -> bool {

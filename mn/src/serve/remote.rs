@@ -4,7 +4,6 @@
 //! the key that the table `member` has under his name. It says who he is; what he may do, the policy
 //! table says, as it does for users of this machine. When his row goes, the link is cut at once.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::report::Refusal;
@@ -19,7 +18,7 @@ use tracing::debug;
 use super::asker::Asker;
 use super::desk::Desk;
 use super::places::Full;
-use super::reply::Way;
+use crate::ground::Way;
 
 /// How long a stream may take until it says what it is for.
 const OPENING_LIMIT: Duration = Duration::from_secs(10);
@@ -41,7 +40,7 @@ pub(crate) async fn serve(desk: &Desk, membership: &impl Membership, name: &str,
     let place = match desk.links.other(name) {
         Ok(place) => place,
         Err(full) => {
-            desk.refused(name, &from(&link), &full.to_string());
+            desk.refused(name, &link.peer_ip().to_string(), &full.to_string());
             return link.close(&full.to_string());
         }
     };
@@ -59,7 +58,7 @@ pub(crate) async fn serve(desk: &Desk, membership: &impl Membership, name: &str,
                     break;
                 }
                 if let Err(why) = membership.admits(&link) {
-                    desk.refused(name, &from(&link), why);
+                    desk.refused(name, &link.peer_ip().to_string(), why);
                     link.refuse(why);
                     break;
                 }
@@ -72,15 +71,6 @@ pub(crate) async fn serve(desk: &Desk, membership: &impl Membership, name: &str,
     // A command goes on without its listener, as it does on the unix socket.
     while streams.join_next().await.is_some() {}
     drop(place);
-}
-
-/// Where a link comes from, for the history.
-pub(crate) fn from(link: &Link) -> String {
-    address(link).ip().to_canonical().to_string()
-}
-
-fn address(link: &Link) -> SocketAddr {
-    link.peer_address()
 }
 
 async fn stream(
@@ -103,7 +93,7 @@ async fn stream(
         }
         Ok(Ok(Opening::Control | Opening::Fetch(_))) => {
             let why = "operators give commands, and nothing else";
-            desk.refused(&name, &from(&link), why);
+            desk.refused(&name, &link.peer_ip().to_string(), why);
             link.refuse(why);
         }
         Ok(Err(error)) => debug!(name, %error, "stream without an opening"),
@@ -119,7 +109,7 @@ async fn command(
     mut sender: FrameSender,
     mut receiver: FrameReceiver,
 ) {
-    let asker = Asker::remote(name, address(link), &desk.site.book.read());
+    let asker = Asker::remote(name, link.peer_address(), &desk.site.book.read());
     // A user of this machine and an operator of the same name are two.
     match desk.places.other(&format!("operator {name}")) {
         Ok(_place) => desk.hear(asker, request, &mut receiver, Way::Remote(sender)).await,

@@ -33,10 +33,10 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::content::Content;
-use crate::link::Upstream;
 use crate::peers::Peers;
 use crate::slice::Serving;
 use crate::slice::reports::Reports;
+use crate::upstream::Upstream;
 
 /// Connections of agents, peers and strangers together: four times the nodes of the design.
 const MOST: usize = 4096;

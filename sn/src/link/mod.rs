@@ -12,15 +12,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::wire::join::{JoinAnswer, RelayedJoin};
-use common::wire::push::FromSn;
 use runtime::backoff::Backoff;
 use runtime::link::authority::random_u64;
-use runtime::link::connection::Link;
 use runtime::link::endpoint::{Dialer, LinkOptions};
 use runtime::link::identity::{Identity, Role};
 use runtime::supervise::{BoxError, Nursery};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::Agents;
@@ -30,30 +27,10 @@ use crate::peers::Peers;
 use crate::slice::keeper::Handle;
 use crate::slice::reports::Reports;
 use crate::syslog::Spool;
-
-/// Messages that wait for the link: answers to a run of a thousand nodes fit, and beyond that their
-/// senders wait.
-const QUEUE: usize = 1024;
-
-/// How long a joining stranger waits for the management node.
-const JOIN: Duration = Duration::from_secs(10);
+use crate::upstream::{Out, Upstream};
 
 /// How long one attempt to connect may take.
 const CONNECT: Duration = Duration::from_secs(2);
-
-/// A message of another part of this service node.
-#[derive(Debug)]
-enum Out {
-    Message(FromSn),
-    Join(RelayedJoin, oneshot::Sender<JoinAnswer>),
-}
-
-/// The way to the management node for the other parts. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    out: mpsc::Sender<Out>,
-    link: watch::Sender<Option<Link>>,
-}
 
 /// What [`Uplink::run`] works on.
 #[derive(Debug)]
@@ -83,44 +60,13 @@ pub struct Parts {
     pub peers: Peers,
 }
 
-impl Upstream {
-    /// The way to a management node that is still to be reached.
-    pub fn new() -> (Self, Uplink) {
-        let (sender, out) = mpsc::channel(QUEUE);
-        let upstream = Self { out: sender, link: watch::Sender::new(None) };
-        (upstream.clone(), Uplink { upstream, out })
-    }
-
-    /// The link, while the management node has welcomed us on it.
-    pub fn link(&self) -> watch::Receiver<Option<Link>> {
-        self.link.subscribe()
-    }
-
-    /// Sends a message; drops it while the management node is away, which then does not ask for it.
-    pub async fn send(&self, message: FromSn) {
-        if self.link.borrow().is_some() && self.out.send(Out::Message(message)).await.is_err() {
-            tracing::debug!("a message for the management node came while stopping");
-        }
-    }
-
-    /// Relays a stranger's request and gives the answer.
-    pub async fn join(&self, join: RelayedJoin) -> JoinAnswer {
-        let later = || JoinAnswer::Later("the management node is out of reach".to_owned());
-        if self.link.borrow().is_none() {
-            return later();
-        }
-        let (answer, answered) = oneshot::channel();
-        if self.out.send(Out::Join(join, answer)).await.is_err() {
-            return later();
-        }
-        match tokio::time::timeout(JOIN, answered).await {
-            Ok(Ok(answer)) => answer,
-            _ => later(),
-        }
-    }
-}
-
 impl Uplink {
+    /// The way for the other parts, and what keeps it open.
+    pub fn new() -> (Upstream, Self) {
+        let (upstream, out) = Upstream::new();
+        (upstream.clone(), Self { upstream, out })
+    }
+
     /// Keeps the conversation going until stopped.
     ///
     /// # Errors
@@ -167,7 +113,7 @@ impl Uplink {
             let error = match dialer.connect(address, &Role::ManagementNode).await {
                 Ok(link) => {
                     let ended = session::run(parts, &self.upstream, &mut self.out, &link, nursery).await;
-                    let welcomed = self.upstream.link.send_replace(None).is_some();
+                    let welcomed = self.upstream.set_link(None);
                     link.close("the conversation is over");
                     let _ = parts.keeper.frame(crate::slice::keeper::Frame::Lost).await;
                     if welcomed {

@@ -16,10 +16,11 @@ use runtime::link::stream::{FrameReceiver, FrameSender};
 use runtime::supervise::Nursery;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Parts;
 use super::deliver::Delivery;
-use super::{Out, Parts, Upstream};
 use crate::interfaces;
 use crate::slice::keeper::Frame;
+use crate::upstream::{Out, Upstream};
 
 /// How long the management node may take to welcome.
 const WELCOME: Duration = Duration::from_secs(5);
@@ -80,7 +81,7 @@ pub(super) async fn run(
         Ok(greeted) => greeted,
         Err(ended) => return ended,
     };
-    upstream.link.send_replace(Some(link.clone()));
+    upstream.set_link(Some(link.clone()));
     tracing::info!(mn = %link.peer_address(), "connected with the management node");
     let (notes, notes_in) = mpsc::channel(ACKS);
     let reading = read(parts, upstream, receiver, notes, nursery);

@@ -3,7 +3,7 @@
 //!
 //! | module | what is looked at |
 //! |---|---|
-//! | [`modules`] | the pure crates inside: no two modules need each other |
+//! | [`modules`] | the crates inside: no two modules need each other |
 //! | [`rooms`] | the crates: who depends on whom, what a pure one may list |
 //! | [`source`] | source files: their documentation, their size, `unsafe`, scripts, fuzz targets |
 //! | [`pages`] | the pages: links, the map of the rooms, the two commands of the README |

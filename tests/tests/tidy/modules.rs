@@ -1,4 +1,4 @@
-//! The modules of the pure crates and the arrows between them.
+//! The modules of each crate and the arrows between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,16 @@ use super::{files_ending, none, read};
 
 /// Crates whose topmost modules stand in layers: where two needed each other, neither could be read
 /// alone.
-const LAYERED: [&str; 4] = ["common/src", "common/runtime/src", "mn/core/src", "sn/proto/src"];
+const LAYERED: [&str; 8] = [
+    "common/runtime/src",
+    "common/src",
+    "mn/core/src",
+    "mn/src",
+    "node-agent/src",
+    "sn/proto/src",
+    "sn/src",
+    "tests/src",
+];
 
 /// Modules of tests alone, which may name any.
 const OF_TESTS: [&str; 3] = ["cost", "fixture", "tests"];
@@ -59,7 +68,10 @@ fn arrows(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
             continue;
         };
         let module = inner.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
-        if inner.contains("tests") || module == "lib" || OF_TESTS.contains(&module.as_str()) {
+        if inner.contains("tests")
+            || matches!(module.as_str(), "lib" | "main")
+            || OF_TESTS.contains(&module.as_str())
+        {
             continue;
         }
         let mut others = named(&code(&path));
@@ -88,7 +100,7 @@ fn no_two_modules_need_each_other() {
     let mut broken = Vec::new();
     for folder in LAYERED {
         let arrows = arrows(folder);
-        assert!(arrows.len() > 3, "{folder} is no crate of ours");
+        assert!(arrows.len() > 2, "{folder} is no crate of ours");
         for (module, others) in &arrows {
             for other in others.iter().filter(|other| reached(&arrows, other).contains(module.as_str())) {
                 broken.push(format!("{folder}: {module} names {other}, which needs {module}"));

@@ -1,6 +1,6 @@
 //! A link that stands: who is at the other end, and streams of frames.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use common::id::Digest;
@@ -61,6 +61,11 @@ impl Link {
     /// Where the other end was when the link came about.
     pub fn peer_address(&self) -> SocketAddr {
         self.peer.address
+    }
+
+    /// Its address, in the form in which it is written down.
+    pub fn peer_ip(&self) -> IpAddr {
+        self.peer.address.ip().to_canonical()
     }
 
     /// Whether both are the same connection.

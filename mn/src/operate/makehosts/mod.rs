@@ -18,8 +18,8 @@ use serde_json::json;
 
 pub(crate) use self::file::finish_interrupted;
 use self::file::{FileError, Hold};
-use super::{Ground, refused};
-use crate::daemon::user_name;
+use crate::ground::{Ground, refused};
+use crate::host::user_name;
 use crate::store::book::Planned;
 
 /// What a fresh file begins with, as xCAT's does.

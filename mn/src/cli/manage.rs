@@ -10,45 +10,12 @@ use common::report::{Refusal, chain};
 use mn_core::command::{Asked, Operation, TokenCreate};
 use mn_core::table::nearest;
 
-use super::caller::Caller;
 use super::install::{Folders, install, left_out};
-use super::place::{dir, dir_arg, mn_arg, place};
-use super::{APPLETS, Applet, find, operator, print, switch, text, texts};
+use super::operator;
+use crate::applet::caller::Caller;
+use crate::applet::place::{dir, dir_arg, mn_arg, place};
+use crate::applet::{APPLETS, print, switch, text, texts};
 use crate::daemon::{self, InitOptions, ServeOptions};
-
-/// What words after `mn` name.
-pub(super) enum Split {
-    /// An applet, with its words (its name first).
-    Applet(&'static Applet, Vec<OsString>),
-    /// One of our own.
-    Manage(Vec<OsString>),
-}
-
-/// Looks whether `mn NAME …` or `mn --dir DIR NAME …` names an applet.
-pub(super) fn split(words: Vec<OsString>) -> Split {
-    let is_dir = |word: &OsString| word == "--dir" || word == "--mn";
-    let is_dir_glued = |word: &OsString| {
-        word.to_str().is_some_and(|word| word.starts_with("--dir=") || word.starts_with("--mn="))
-    };
-    let place = match words.get(1) {
-        Some(word) if is_dir(word) => 3,
-        Some(word) if is_dir_glued(word) => 2,
-        _ => 1,
-    };
-    if let [_, help, name] = words.as_slice()
-        && help == "help"
-        && let Some(applet) = name.to_str().and_then(find)
-    {
-        return Split::Applet(applet, vec![name.clone(), "--help".into()]);
-    }
-    let Some(applet) = words.get(place).and_then(|word| word.to_str()).and_then(find) else {
-        return Split::Manage(words);
-    };
-    let mut moved: Vec<OsString> = words.iter().skip(place).cloned().collect();
-    // What stood before the name goes behind it.
-    moved.splice(1..1, words.into_iter().take(place).skip(1));
-    Split::Applet(applet, moved)
-}
 
 /// Runs one of the sub-commands; gives the exit status: 0 done, 1 refused, 2 wrong usage.
 pub(super) fn run(words: Vec<OsString>) -> u8 {

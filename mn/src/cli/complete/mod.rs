@@ -23,7 +23,7 @@ use common::wire::operator::{Reply, Request, View};
 use mn_core::command::{Asked, Names, Query, Sent, What};
 
 pub(super) use self::scripts::{Shell, script};
-use super::{DEFAULT_DIR, print};
+use crate::applet::{DEFAULT_DIR, print};
 use crate::client;
 
 /// How long the daemon may take. What takes longer is felt as a line that hangs.

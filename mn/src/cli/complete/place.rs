@@ -2,7 +2,8 @@
 
 use clap::{Arg, Command};
 
-use super::super::{APPLETS, find, manage};
+use super::super::manage;
+use crate::applet::{APPLETS, find};
 
 /// A place in a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]

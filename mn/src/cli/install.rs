@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Command;
 
-use super::APPLETS;
 use super::complete::{Shell, script};
-use super::page::Page;
+use crate::applet::APPLETS;
+use crate::applet::page::Page;
 
 /// Commands whose names a shell or the system has already: they are called as `mn diff`, and their
 /// pages as `mn-diff`, so that nobody's `diff` is another program than yesterday. Who wants the
@@ -163,6 +163,41 @@ fn write_page(page: &registry::Page, folders: &Folders) -> Result<(), InstallErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn man_renders_every_page_without_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut paths = Vec::new();
+        let mut write = |name: &str, page: String| {
+            let path = folder.path().join(format!("{name}.1"));
+            fs::write(&path, page).unwrap();
+            paths.push(path);
+        };
+        for applet in APPLETS {
+            let page = Page::of(applet.name, applet.usage_status);
+            write(applet.name, page.man(applet.name, &applet.definition()).unwrap());
+        }
+        write("mn", Page::of("mn", 2).man("mn", &super::super::manage::command()).unwrap());
+        for path in paths {
+            // What is not installed cannot complain; the checks' machine has one of them.
+            for words in
+                [&["groff", "-man", "-Tutf8", "-ww"][..], &["mandoc", "-T", "lint", "-W", "warning"][..]]
+            {
+                let (program, words) = words.split_first().unwrap();
+                match std::process::Command::new(program).args(words).arg(&path).output() {
+                    Ok(ended) => {
+                        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+                        assert!(ended.status.success() && said.is_empty(), "{}: {said}", path.display());
+                        if *program == "groff" {
+                            let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+                            assert!(text.contains("EXIT STATUS") || text.contains("E\u{8}EX"), "{text}");
+                        }
+                    }
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::NotFound),
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_command_gets_a_name_a_page_and_completions_and_again_is_the_same() {

@@ -1,10 +1,8 @@
-//! The QUIC listener: one port for strangers who join and for members.
+//! The QUIC listener: one port for strangers who join, for service nodes and for operators.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use common::wire::join::{JoinAnswer, Kind};
-use runtime::link::authority::Authority;
+use common::wire::join::JoinAnswer;
 use runtime::link::connection::Link;
 use runtime::link::endpoint::{Arrived, Incoming, Listener};
 use runtime::link::identity::Role;
@@ -13,37 +11,13 @@ use runtime::supervise::{BoxError, Nursery};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use super::reports::Reports;
-use super::{Delivery, join, session};
-use crate::content::Content;
-use crate::logs::Logs;
+use crate::push::{Doors, join, session};
 use crate::serve::Desk;
 use crate::serve::remote::{self, Membership};
-use crate::store::book::Book;
-use crate::token;
 
 /// How many links there may be at once: each service node's one, during a reconnect two, and
 /// strangers. 10,000 idle links were measured at 65 KB each.
 const LINKS: usize = 4096;
-
-/// What is behind the doors: everything that a link may reach.
-#[derive(Clone, Debug)]
-pub struct Doors {
-    /// The model and its writer.
-    pub book: Book,
-    /// Who holds what.
-    pub delivery: Delivery,
-    /// The log lines of nodes.
-    pub logs: Logs,
-    /// The files that service nodes fetch.
-    pub content: Content,
-    /// The reports of nodes.
-    pub reports: Reports,
-    /// Who signs.
-    pub authority: Arc<Authority>,
-    /// Where operators' commands are heard.
-    pub desk: Desk,
-}
 
 impl Membership for Doors {
     fn admits(&self, link: &Link) -> Result<(), &'static str> {
@@ -55,29 +29,16 @@ impl Membership for Doors {
     }
 }
 
-impl Doors {
-    /// Whether a link's other end is a member still: its row is there, with its key.
-    pub(super) fn admits(&self, link: &Link) -> Result<(), &'static str> {
-        let (kind, name) = match link.peer() {
-            Role::ServiceNode(sn) => (Kind::ServiceNode, sn.as_str()),
-            Role::Operator(name) => (Kind::Operator, name.as_str()),
-            Role::Agent(_) => return Err("agents speak to their service node"),
-            Role::ManagementNode => return Err("there is one management node here"),
-        };
-        let model = self.book.read();
-        match token::member_key(&model, kind, name) {
-            Some(key) if key == link.peer_key() => Ok(()),
-            Some(_) => Err("another machine has joined under this name since; join again with a new token"),
-            None => Err("this name is no member any more; join again with a new token"),
-        }
-    }
-}
-
 /// Serves the listener until `stop`.
 ///
 /// # Errors
 /// When the socket broke.
-pub async fn listen(listener: Listener, doors: Doors, stop: CancellationToken) -> Result<(), BoxError> {
+pub(crate) async fn listen(
+    listener: Listener,
+    doors: Doors,
+    desk: Desk,
+    stop: CancellationToken,
+) -> Result<(), BoxError> {
     let links = Nursery::new("link", LINKS, stop.clone());
     loop {
         let incoming = tokio::select! {
@@ -86,7 +47,7 @@ pub async fn listen(listener: Listener, doors: Doors, stop: CancellationToken) -
         };
         let Some(incoming) = incoming else { return Err("the QUIC socket broke".into()) };
         let address = incoming.peer_address();
-        if !links.try_spawn(welcome(incoming, doors.clone())) {
+        if !links.try_spawn(welcome(incoming, doors.clone(), desk.clone())) {
             debug!(%address, "too many links; one was dropped");
         }
     }
@@ -96,15 +57,15 @@ pub async fn listen(listener: Listener, doors: Doors, stop: CancellationToken) -
     Ok(())
 }
 
-async fn welcome(incoming: Incoming, doors: Doors) {
+async fn welcome(incoming: Incoming, doors: Doors, desk: Desk) {
     let address = incoming.peer_address();
     match incoming.establish().await {
         Ok(Arrived::Stranger(stranger)) => joins(stranger, &doors, address).await,
-        Ok(Arrived::Member(link)) => member(link, doors).await,
+        Ok(Arrived::Member(link)) => member(link, doors, desk).await,
         // Anyone can cause this, so it is not for the log of an ordinary day.
         Err(error) => {
             if let Some(why) = error.we_refused() {
-                doors.desk.refused("", &address.ip().to_canonical().to_string(), why);
+                desk.refused("", &address.ip().to_canonical().to_string(), why);
             }
             debug!(%address, %error, "handshake failed");
         }
@@ -122,17 +83,17 @@ async fn joins(mut stranger: JoinLink, doors: &Doors, address: SocketAddr) {
     }
 }
 
-async fn member(link: Link, doors: Doors) {
+async fn member(link: Link, doors: Doors, desk: Desk) {
     if let Err(why) = doors.admits(&link) {
         info!(peer = %link.peer(), address = %link.peer_address(), why, "member was refused");
-        doors.desk.refused(&link.peer().to_string(), &remote::from(&link), why);
+        desk.refused(&link.peer().to_string(), &link.peer_ip().to_string(), why);
         return link.refuse(why);
     }
     match link.peer().clone() {
         Role::ServiceNode(sn) => session::serve(doors, sn, link).await,
         Role::Operator(name) => {
             info!(operator = %name, address = %link.peer_address(), "operator connected");
-            remote::serve(&doors.desk, &doors, name.as_str(), link).await;
+            remote::serve(&desk, &doors, name.as_str(), link).await;
         }
         // Not admitted; see above.
         Role::Agent(_) | Role::ManagementNode => link.refuse("not served here"),

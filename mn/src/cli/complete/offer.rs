@@ -4,9 +4,9 @@ use mn_core::command::What;
 use mn_core::table::attribute::{self, ObjectType};
 use mn_core::table::schema::{TABLES, Table};
 
-use super::super::APPLETS;
 use super::Offers;
 use super::place::{Place, Wanted};
+use crate::applet::APPLETS;
 
 type Ask<'a> = &'a dyn Fn(What, &str) -> Vec<String>;
 

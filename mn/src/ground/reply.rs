@@ -63,7 +63,7 @@ struct Writing {
 }
 
 impl Replies {
-    pub(super) fn new(way: Way, view: View) -> Self {
+    pub(crate) fn new(way: Way, view: View) -> Self {
         let writing = Writing { way, renderer: Renderer::new(view), view };
         Self { line: Arc::new(Mutex::new(writing)) }
     }
@@ -109,7 +109,7 @@ impl Replies {
     }
 
     /// The end of the answer.
-    pub(super) async fn done(&self, status: u8) -> Result<(), Gone> {
+    pub(crate) async fn done(&self, status: u8) -> Result<(), Gone> {
         let mut writing = self.line.lock().await;
         let fresh = Renderer::new(writing.view);
         let replies = std::mem::replace(&mut writing.renderer, fresh).finish(status);

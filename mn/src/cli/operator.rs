@@ -5,9 +5,9 @@ use common::report::{Refusal, chain};
 use common::wire::join::Kind;
 use mn_core::command::{Asked, Operation, Operator};
 
-use super::caller::Caller;
-use super::place::place;
-use super::{switch, text};
+use crate::applet::caller::Caller;
+use crate::applet::place::place;
+use crate::applet::{switch, text};
 use crate::client::remote;
 
 /// `mn login`.
