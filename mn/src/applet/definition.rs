@@ -49,6 +49,8 @@ pub(super) fn with_objects(command: Command, usage: &'static str) -> Command {
                 .short('t')
                 .long("type")
                 .value_name("TYPE")
+                // A value is a value, be it one that looks like an option, as in xCAT.
+                .allow_hyphen_values(true)
                 .help("The types of the objects [default: node]"),
         )
         .arg(
@@ -56,6 +58,7 @@ pub(super) fn with_objects(command: Command, usage: &'static str) -> Command {
                 .short('o')
                 .long("objects")
                 .value_name("NAMES")
+                .allow_hyphen_values(true)
                 .help("The objects: a noderange for nodes, else names"),
         )
         .arg(operands("NODERANGE|ATTR=VALUE").help("The objects, and what to set"));
@@ -72,7 +75,8 @@ fn with_foreign(command: Command) -> Command {
         foreign.push(if is_long { arg.long(name) } else { arg });
     }
     for &(name, letter) in VALUED.iter().filter(|(name, _)| !has(name)) {
-        foreign.push(Arg::new(name).short(letter).action(ArgAction::Append).hide(true));
+        let arg = Arg::new(name).short(letter).action(ArgAction::Append);
+        foreign.push(arg.allow_hyphen_values(true).hide(true));
     }
     if !has("template") {
         foreign.push(template("").hide(true));
@@ -96,12 +100,13 @@ pub(super) fn names_alone(command: Command) -> Command {
 
 /// `-w`, several times.
 pub(super) fn select(help: &'static str) -> Arg {
-    Arg::new("select").short('w').value_name("ATTR==VALUE").action(ArgAction::Append).help(help)
+    let arg = Arg::new("select").short('w').value_name("ATTR==VALUE").action(ArgAction::Append);
+    arg.allow_hyphen_values(true).help(help)
 }
 
 /// `-i`.
 pub(super) fn attribute_list(help: &'static str) -> Arg {
-    Arg::new("attributes").short('i').value_name("ATTR,…").help(help)
+    Arg::new("attributes").short('i').value_name("ATTR,…").allow_hyphen_values(true).help(help)
 }
 
 /// `-z`.
@@ -167,8 +172,11 @@ pub(super) fn read(matches: &ArgMatches, name: &str, intake: &Intake) -> Result<
 fn read_operands(matches: &ArgMatches, intake: &Intake) -> Result<Operands, Usage> {
     let mut objects = text(matches, "objects");
     let mut attributes = Vec::new();
-    for word in texts(matches, "words") {
-        let pair = word.split_once('=').filter(|(name, _)| !is_selection(&word, name));
+    let words = texts(matches, "words");
+    // Where objects are named, `attr==value` sets a value that starts with `=`, as in xCAT.
+    let is_named = objects.is_some() || words.iter().any(|word| !word.contains('='));
+    for word in words {
+        let pair = word.split_once('=').filter(|(name, _)| is_named || !is_selection(&word, name));
         match pair {
             Some((name, value)) => {
                 // A name may hold blanks: `nicips.Local Area Connection`.
@@ -187,8 +195,8 @@ fn read_operands(matches: &ArgMatches, intake: &Intake) -> Result<Operands, Usag
 }
 
 /// Whether a word with `=` selects nodes (`mgt==ipmi`, `rack=~3`, `all@mgt!=ipmi`) instead of
-/// setting an attribute. `attr==value` would set a value that starts with `=`; xCAT does that, and
-/// nobody means it.
+/// setting an attribute. xCAT knows no selections here, and sets or passes over what looks like one;
+/// where nothing else names objects, nobody means that.
 fn is_selection(word: &str, name: &str) -> bool {
     name.ends_with('!')
         || name.contains(['@', ',', '(', '!'])
@@ -196,7 +204,7 @@ fn is_selection(word: &str, name: &str) -> bool {
             && word.get(name.len()..).is_some_and(|rest| rest.starts_with("==") || rest.starts_with("=~"))
 }
 
-/// What `-h` shows: the usage, or with `-t` or `-i` what the attributes mean.
+/// What `-h` shows: the usage, or with `-t` what the attributes mean, or those that `-i` names.
 ///
 /// # Errors
 /// When there is no such type or attribute.
@@ -205,7 +213,7 @@ pub(super) fn help(matches: &ArgMatches, command: fn() -> Command) -> Result<Opt
         return Ok(None);
     }
     let attributes = matches.try_get_one::<String>("attributes").ok().flatten().map(|list| split_list(list));
-    if text(matches, "type").is_none() && attributes.is_none() {
+    if text(matches, "type").is_none() {
         return Ok(Some(Parsed::Show(format!("{}\n", super::guarded(command()).render_help()))));
     }
     describe::attributes(&types(matches), attributes.as_deref()).map(|shown| Some(Parsed::Show(shown)))

@@ -16,7 +16,7 @@ pub(super) fn attributes(types: &[String], only: Option<&[String]>) -> Result<St
     let mut text = String::new();
     for name in types {
         let kind = attribute::object_type(name).ok_or_else(|| {
-            let text = format!("Type '{name}' is not a valid xCAT object type.");
+            let text = format!("\nType '{name}' is not a valid xCAT object type.");
             let close = nearest::names(name, attribute::object_types().map(|kind| kind.name));
             Usage::alone(hinted(text, &close))
         })?;

@@ -43,11 +43,14 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
         )));
     }
     let template = text(matches, "template");
+    // Templates are listed, and one that is named is shown.
+    let is_template_named = template.as_ref().is_some_and(|names| !names.is_empty());
+    let is_template_asked = template.is_some() && text(matches, "attributes").is_some();
     Ok(Asked::Query(Query::Lsdef(Lsdef {
         types: types(matches),
         objects: operands.objects,
         all: matches.get_flag("all"),
-        long: matches.get_flag("long") || template.is_some() && !matches.get_flag("short"),
+        long: matches.get_flag("long") || is_template_named || is_template_asked,
         short: matches.get_flag("short"),
         compress: matches.get_flag("compress"),
         attributes: text(matches, "attributes").map(|list| split_list(&list)),

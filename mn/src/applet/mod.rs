@@ -152,6 +152,8 @@ impl From<Asked> for Parsed {
 #[error("{text}")]
 pub(crate) struct Usage {
     text: String,
+    /// What else is said, in a frame of its own.
+    more: Option<&'static str>,
     /// Whether the usage follows.
     with_usage: bool,
 }
@@ -159,12 +161,12 @@ pub(crate) struct Usage {
 impl Usage {
     /// An error that the usage text explains.
     fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), with_usage: true }
+        Self { text: text.into(), more: None, with_usage: true }
     }
 
     /// An error that explains itself.
     fn alone(text: impl Into<String>) -> Self {
-        Self { text: text.into(), with_usage: false }
+        Self { text: text.into(), more: None, with_usage: false }
     }
 }
 
@@ -217,11 +219,27 @@ impl Applet {
     }
 
     fn wrong(&self, usage: &Usage) -> u8 {
-        print::err(&format!("Error: {}", usage.text));
+        let texts = [usage.text.as_str()].into_iter().chain(usage.more);
+        texts.for_each(|text| print::err(&format!("Error: {}{text}", self.server())));
         if usage.with_usage {
             print::out(&self.usage());
         }
         self.usage_status
+    }
+
+    /// Whether it is one of the four whose words and frames are those of xCAT's daemon, which reads
+    /// their options there.
+    fn is_of_definitions(&self) -> bool {
+        matches!(self.name, "chdef" | "lsdef" | "mkdef" | "rmdef")
+    }
+
+    /// What stands in xCAT's frame for whoever answers: this host, as nobody was asked yet.
+    fn server(&self) -> String {
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        match host.as_deref().and_then(|host| host.split('.').next()) {
+            Some(host) if self.is_of_definitions() => format!("[{host}]: "),
+            _ => String::new(),
+        }
     }
 
     /// How it is used, for who has used it wrongly.
@@ -237,10 +255,7 @@ impl Applet {
 
     /// The definition commands name themselves, as xCAT's do.
     fn version(&self) -> String {
-        let name = match self.name {
-            "chdef" | "lsdef" | "mkdef" | "rmdef" => format!("{} - ", self.name),
-            _ => String::new(),
-        };
+        let name = if self.is_of_definitions() { format!("{} - ", self.name) } else { String::new() };
         format!("{name}Version {} (Drover)\n", env!("CARGO_PKG_VERSION"))
     }
 
@@ -258,13 +273,12 @@ impl Applet {
                 let text = error.render().to_string();
                 let first = text.split("\n\n").next().unwrap_or_default();
                 let first = first.trim_start_matches("error: ");
-                print::err(&match self.name {
-                    // The words of xCAT's definition commands; what is wrong follows.
-                    "lsdef" | "mkdef" | "chdef" | "rmdef" => {
-                        format!("Error: Invalid option.. {}", first.trim_end())
-                    }
-                    name => format!("{name}: {first}"),
-                });
+                if self.is_of_definitions() {
+                    print::err(&format!("Error: {}Invalid option..", self.server()));
+                    print::err(&format!("  because  {}", first.trim_end()));
+                } else {
+                    print::err(&format!("{}: {first}", self.name));
+                }
                 if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedArg) {
                     print::err(&format!("  try      {near}"));
                 }

@@ -78,6 +78,31 @@ fn a_selection_is_a_noderange_and_not_an_attribute() {
 }
 
 #[test]
+fn beside_an_object_what_looks_like_a_selection_is_a_value() {
+    for line in ["chdef n1 usercomment==x", "chdef usercomment==x -o n1"] {
+        let Asked::Change(Change::Chdef(args)) = asked(line) else { panic!() };
+        assert_eq!(args.attributes, [("usercomment".into(), "=x".into())], "{line}");
+        assert_eq!(args.objects.unwrap().text, "n1", "{line}");
+    }
+}
+
+#[test]
+fn a_value_may_look_like_an_option() {
+    let Asked::Query(Query::Lsdef(args)) = asked("lsdef -t -l") else { panic!() };
+    assert_eq!((args.types, args.long), (vec!["-l".to_owned()], false));
+}
+
+#[test]
+fn templates_are_listed_unless_they_are_named() {
+    for (line, long) in
+        [("lsdef --template", false), ("lsdef --template x", true), ("lsdef --template -i mgt", true)]
+    {
+        let Asked::Query(Query::Lsdef(args)) = asked(line) else { panic!() };
+        assert!(args.template.is_some() && args.long == long, "{line}");
+    }
+}
+
+#[test]
 fn a_stanza_is_read_whole_from_standard_input() {
     let Asked::Change(Change::Mkdef(args)) = parse("mkdef -fz", "n1:\n  objtype=node\n").unwrap() else {
         panic!()
@@ -96,6 +121,11 @@ fn wrong_usage_is_said_in_xcats_words() {
         ("mkdef n1 -C", "Option '-C' can not be used with mkdef."),
         ("mkdef -t node", "No object names were provided."),
         ("mkdef -z n1", "Cannot use '-z' with '-o' or a noderange."),
+        ("mkdef -zu", "Option '-u' only work for objtype 'osimage'."),
+        ("chdef n1 -n a.b", "The new object name 'a.b' is not valid."),
+        ("mkdef n1 -i groups", "The '-i' option is only valid for the lsdef command."),
+        ("chdef -t osimage i1 -up", "Cannot use '-u' with '-p' or '-m'."),
+        ("lsdef -ht nosuch", "\nType 'nosuch' is not a valid xCAT object type."),
         ("mkdef -zt node", "Cannot combine '-t' and '-a', '-z', or '-x' options."),
         ("chdef -f n1", "The '-f' option is not valid for the chdef command."),
         ("chdef n1 -n n2 -p", "Cannot combine '-n' and '-d','-p','-m','-z','-w' options."),

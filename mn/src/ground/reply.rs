@@ -63,8 +63,9 @@ struct Writing {
 }
 
 impl Replies {
-    pub(crate) fn new(way: Way, view: View) -> Self {
-        let writing = Writing { way, renderer: Renderer::new(view), view };
+    /// With a server, each line of text says that it is from there.
+    pub(crate) fn new(way: Way, view: View, server: Option<String>) -> Self {
+        let writing = Writing { way, renderer: Renderer::new(view, server), view };
         Self { line: Arc::new(Mutex::new(writing)) }
     }
 
@@ -111,7 +112,7 @@ impl Replies {
     /// The end of the answer.
     pub(crate) async fn done(&self, status: u8) -> Result<(), Gone> {
         let mut writing = self.line.lock().await;
-        let fresh = Renderer::new(writing.view);
+        let fresh = Renderer::new(writing.view, None);
         let replies = std::mem::replace(&mut writing.renderer, fresh).finish(status);
         writing.send(replies).await?;
         writing.way.end().await.map_err(|_| Gone)

@@ -15,6 +15,8 @@ const CHUNK: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Renderer {
     is_json: bool,
+    /// What stands before each line of text on standard output.
+    prefix: String,
     out: String,
     err: String,
     /// How many records were written, for the commas between them.
@@ -22,9 +24,10 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// Nothing said yet.
-    pub const fn new(view: View) -> Self {
-        Self { is_json: view.json, out: String::new(), err: String::new(), records: 0 }
+    /// Nothing said yet. With a server, each line of text says that it is from there, in xCAT's frame.
+    pub fn new(view: View, server: Option<String>) -> Self {
+        let prefix = server.map_or_else(String::new, |server| format!("[{server}]: "));
+        Self { is_json: view.json, prefix, out: String::new(), err: String::new(), records: 0 }
     }
 
     /// Takes a line; gives what is to be sent now, in order.
@@ -35,8 +38,7 @@ impl Renderer {
         match line {
             Line::Out(text) if !self.is_json => {
                 replies.extend(self.take_err());
-                self.out.push_str(text);
-                self.out.push('\n');
+                self.put(text);
             }
             Line::Record(value) if self.is_json => {
                 replies.extend(self.take_err());
@@ -58,6 +60,22 @@ impl Renderer {
             replies.extend(self.take_err());
         }
         replies
+    }
+
+    /// Adds text to what is said; an empty line names no server.
+    fn put(&mut self, text: &str) {
+        if self.prefix.is_empty() {
+            self.out.push_str(text);
+            self.out.push('\n');
+            return;
+        }
+        for line in text.split('\n') {
+            if !line.is_empty() {
+                self.out.push_str(&self.prefix);
+            }
+            self.out.push_str(line);
+            self.out.push('\n');
+        }
     }
 
     /// What was not sent yet, for a command that works on in silence.
@@ -105,7 +123,7 @@ mod tests {
     use serde_json::json;
 
     fn render(json: bool, lines: &[Line], status: u8) -> (String, String) {
-        let mut renderer = Renderer::new(View { json, ..View::default() });
+        let mut renderer = Renderer::new(View { json, ..View::default() }, None);
         let mut replies: Vec<Reply> = lines.iter().flat_map(|line| renderer.line(line)).collect();
         replies.extend(renderer.finish(status));
         assert_eq!(replies.pop(), Some(Reply::Done { status }));
@@ -127,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn each_line_may_say_where_it_is_from() {
+        let mut renderer = Renderer::new(View::default(), Some("mn".to_owned()));
+        let lines = [Line::Out("Object name: n1\n    groups=all".into()), Line::Out(String::new())];
+        let replies: Vec<Reply> = lines.iter().flat_map(|line| renderer.line(line)).collect();
+        assert_eq!(replies, []);
+        let said = "[mn]: Object name: n1\n[mn]:     groups=all\n\n".to_owned();
+        assert_eq!(renderer.finish(0), [Reply::Out(said), Reply::Done { status: 0 }]);
+    }
+
+    #[test]
     fn json_is_one_array_whatever_is_in_it() {
         assert_eq!(render(true, &[], 0).0, "[]\n");
         let lines = [Line::Record(json!({"a": 1})), Line::Out("text".into()), Line::Record(json!({"a": 2}))];
@@ -137,7 +165,7 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_between_characters_and_nothing_is_lost() {
         let long = "é".repeat(common::wire::frame::MAX_FRAME);
-        let mut renderer = Renderer::new(View::default());
+        let mut renderer = Renderer::new(View::default(), None);
         let replies = renderer.line(&Line::Out(long.clone()));
         assert!(replies.len() > 4);
         let text = |reply: &Reply| match reply {

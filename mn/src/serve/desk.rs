@@ -85,7 +85,8 @@ impl Desk {
             }
             Err(_) => return self.refused(asker.name(), &asker.from, "the command was not sent in time"),
         };
-        let replies = Replies::new(way, request.view);
+        let server = names_server(&request.words).then(|| self.server_name());
+        let replies = Replies::new(way, request.view, server);
         let status = self.answer(&asker, request, &replies).await;
         drop(room);
         // Who has gone needs no status.
@@ -214,6 +215,16 @@ fn arguments(words: &[String], facts: &Facts<'_>) -> String {
     kept.join(" ")
 }
 
+/// Whether each line of an answer says which server it is from: xCAT's client shows that where `-V`
+/// stands behind the first word that is no option. Here the definition commands do.
+fn names_server(words: &[String]) -> bool {
+    let is_of_definitions = words
+        .first()
+        .is_some_and(|word| matches!(applet::program(word), "chdef" | "lsdef" | "mkdef" | "rmdef"));
+    let mut behind = words.iter().skip(1).skip_while(|word| word.starts_with('-')).skip(1);
+    is_of_definitions && behind.any(|word| matches!(word.as_str(), "-V" | "--verbose"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,5 +245,15 @@ mod tests {
         let define = Define { objects: Some(Range::new("n1")), ..Define::default() };
         let asked = Asked::Change(Command::Chdef(define));
         assert_eq!(arguments(&words("chdef n1 ip=1"), &Facts::of(&asked)), "n1 ip=1");
+    }
+
+    #[test]
+    fn the_server_is_named_where_xcats_client_names_it() {
+        for line in ["lsdef n1 -V", "lsdef -t node n1 --verbose", "/usr/bin/chdef -V n1 -V"] {
+            assert!(names_server(&words(line)), "{line}");
+        }
+        for line in ["lsdef -V n1", "lsdef -V", "lsdef n1 -lV", "lsdef", "nodels n1 -V"] {
+            assert!(!names_server(&words(line)), "{line}");
+        }
     }
 }

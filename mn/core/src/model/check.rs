@@ -317,7 +317,7 @@ fn check_place(after: &Model, node: &NodeName, ip: Ipv4Addr, findings: &mut Find
     }
 }
 
-/// Every service node that was not in the pool before must be one.
+/// A service node that was not in the pool before should be one.
 fn check_pool(before: &Model, after: &Model, node: &NodeName, findings: &mut Findings) {
     let known = before.pool(node.as_str());
     let named = after.cell(NODERES, node.as_str(), "servicenode").unwrap_or_default();
@@ -336,6 +336,8 @@ fn check_group_pool(after: &Model, edit: &Edit, row: &Row, findings: &mut Findin
     check_service_nodes(after, owner, named, is_known, findings);
 }
 
+/// Scripts name service nodes before they define them, as xCAT lets them; until it is one, nobody
+/// answers on the name's behalf. `snmove` moves no node to such a name.
 fn check_service_nodes(
     after: &Model,
     owner: &str,
@@ -346,14 +348,13 @@ fn check_service_nodes(
     let mut seen = BTreeSet::new();
     for sn in super::split(named) {
         if !seen.insert(sn) {
-            findings
-                .refuse_unread(Refusal::new(format!("servicenode={named} names {sn} twice")).about(owner));
+            findings.warn(Refusal::new(format!("servicenode={named} names {sn} twice")).about(owner));
         }
         if after.is_service_node(sn) || is_known(sn) {
             continue;
         }
         let refusal = Refusal::new(format!("servicenode={named}: {sn} is not a service node")).about(owner);
-        findings.refuse_unread(if after.has_node(sn) {
+        findings.warn(if after.has_node(sn) {
             refusal.attempt(format!("chdef {sn} setupdhcp=1 setuptftp=1 setupnfs=1"))
         } else {
             let advice = format!("mn token create {sn} --define");

@@ -235,11 +235,6 @@ fn what_cannot_be_read_is_refused_when_it_is_written() {
         refused("networks netname=m net=10.0.0.0 mask=255.0.0.0 dynamicrange=11.0.0.1-11.0.0.2"),
         "m: dynamicrange cannot be used: \"11.0.0.1-11.0.0.2\" is not within 10.0.0.0/8"
     );
-    assert_eq!(refused("noderes node=n1 servicenode=sn1"), "n1: servicenode=sn1: sn1 is not a service node");
-    assert_eq!(
-        refused("noderes node=n1 servicenode=sn9"),
-        "n1: servicenode=sn9: sn9 is not a service node; there is no node sn9"
-    );
     assert!(refused("hosts node=n1 ip=|n(|x|").starts_with("n1: ip=|n(|x| is not a template"));
 }
 
@@ -252,6 +247,15 @@ fn what_is_odd_is_kept_with_a_warning() {
     assert_eq!(warned("noderes node=n1 tftpdir=/tftpboot").1, [""; 0]);
     let (refused, warnings) = warned("noderes node=n1 netboot=yaboot");
     assert_eq!((refused.len(), warnings.len()), (0, 1), "{warnings:?}");
+    let (refused, warnings) = warned("noderes node=n1 servicenode=sn9,sn9");
+    assert_eq!(refused, [""; 0]);
+    assert_eq!(
+        warnings,
+        [
+            "n1: servicenode=sn9,sn9: sn9 is not a service node; there is no node sn9",
+            "n1: servicenode=sn9,sn9 names sn9 twice"
+        ]
+    );
     let (refused, warnings) = warned("mac node=n1 mac=80:00:00:48:fe:80:00:00:01!*NOIP*");
     assert_eq!((refused.len(), warnings.len()), (0, 1));
 }

@@ -195,9 +195,6 @@ impl<'a> Reader<'a> {
                 Err(at) => shown.insert(at, Shown { name: attribute.into(), value: value.into(), place }),
             }
         };
-        if cell(self.model, schema::NODEGROUP, name, "grouptype").is_none() {
-            put("grouptype", "static".to_owned());
-        }
         put("members", members(self.model, name).join(","));
         shown
     }

@@ -84,10 +84,10 @@ pub(crate) fn split(text: &str) -> Option<(&str, &str, &str)> {
     let rest = text.get(at..)?;
     let operator = ["==", "=~", "!=", "!~", "="].into_iter().find(|operator| rest.starts_with(operator))?;
     let name = text.get(..at)?.trim();
-    if name.is_empty() {
-        return None;
-    }
-    Some((name, operator, rest.get(operator.len()..)?.trim_start()))
+    let value = rest.get(operator.len()..)?.trim_start();
+    // Of one `=` alone, xCAT wants a value, and no second one behind it.
+    let is_odd = operator == "=" && (value.is_empty() || value.contains('='));
+    (!name.is_empty() && !is_odd).then_some((name, operator, value))
 }
 
 fn pattern(text: &str) -> Result<Regex, SelectError> {
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_is_no_selection_is_refused() {
-        for bad in ["mgt", "", "==x", "mgt!x", "mgt=~("] {
+        for bad in ["mgt", "", "==x", "mgt!x", "mgt=~(", "mgt=", "a=b=c"] {
             assert!(Selection::parse(bad).is_err(), "{bad:?}");
         }
     }

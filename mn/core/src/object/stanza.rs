@@ -11,7 +11,8 @@
 //! Reading is as forgiving as xCAT's: blanks around names and values do not matter, nor do
 //! comment lines, and double quotes around a value go. `default-node:` gives values that objects
 //! of a type have unless they say otherwise. Unlike xCAT, `objtype` may stand anywhere in its
-//! stanza, and a value may end in a colon.
+//! stanza, a value may end in a colon, and a line that means nothing refuses the file, where xCAT
+//! passes over the rest of the stanza and reports success.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -97,7 +98,8 @@ pub(crate) fn render<'a>(
 
 fn unquoted(value: &str) -> &str {
     let value = value.trim();
-    value.strip_prefix('"').map_or(value, |inner| inner.strip_suffix('"').unwrap_or(inner)).trim()
+    let value = value.strip_prefix('"').unwrap_or(value).trim_start();
+    value.strip_suffix('"').unwrap_or(value).trim_end()
 }
 
 #[cfg(test)]

@@ -71,8 +71,7 @@ impl<'a> Listing<'a> {
             };
             selections.push(selection);
         }
-        let is_long =
-            args.long || args.objects.is_some() || args.attributes.is_some() || args.nics || args.osimage;
+        let is_long = args.long || args.objects.is_some() || args.attributes.is_some() || args.nics;
         let shape = match (args.stanza, args.compress, args.short) {
             (true, ..) => Shape::Stanza,
             (_, true, _) => Shape::Compressed,
@@ -80,35 +79,20 @@ impl<'a> Listing<'a> {
             _ if is_long => Shape::Long,
             _ => Shape::Short,
         };
-        for name in args.attributes.iter().flatten() {
-            let unknown: Vec<_> = kinds.iter().filter(|kind| !is_shown_name(kind, name)).collect();
-            if let (Some(kind), true) = (unknown.first(), unknown.len() == kinds.len()) {
-                talk.error(&format!(
-                    "'{name}' is not a valid attribute name for an object type of '{}'.",
-                    kind.name
-                ));
-                let nearest = attribute::nearest(kind.name, name);
-                if !nearest.is_empty() {
-                    talk.hint(format!("  try      {}", nearest.join(", ")));
-                }
-            }
-        }
+        refuse_unknown(args, &kinds, talk);
         Some(Self { model, args, kinds, selections, shape, status: 0, printed: 0, missing: 0 })
     }
 
     fn run(&mut self, context: &Context, out: &mut dyn FnMut(Line)) -> u8 {
-        if self.shape == Shape::Stanza && !context.view.json {
-            out(Line::Out(format!("{}\n", stanza::HEADER)));
-        }
-        let mut was_hidden = false;
+        let (mut was_hidden, mut is_any) = (false, false);
         for kind in self.kinds.clone() {
-            if self.is_empty_type(kind) {
-                let text = format!("Could not get objects of type '{}'.", kind.name);
-                out(Line::Err(error(context, &text)));
-                return 1;
-            }
             let reader = Reader::new(self.model, kind, self.args.attributes.as_deref());
             let Some(names) = self.names(kind, context, out) else { return 1 };
+            let is_first = !is_any && (!names.is_empty() || self.args.objects.is_some());
+            if is_first && self.shape == Shape::Stanza && !context.view.json {
+                out(Line::Out(stanza::HEADER.to_owned()));
+            }
+            is_any |= is_first;
             for name in &names {
                 if self.is_hidden(kind, name) {
                     was_hidden = true;
@@ -127,17 +111,12 @@ impl<'a> Listing<'a> {
                 }
             }
         }
-        if self.printed == 0 && !was_hidden && !context.view.json && self.shape != Shape::Stanza {
+        if !is_any && !context.view.json {
+            out(Line::Out("Could not find any object definitions to display.".to_owned()));
+        } else if self.printed == 0 && !was_hidden && !context.view.json && self.shape != Shape::Stanza {
             out(Line::Out("No object definitions have been found".to_owned()));
         }
         self.status
-    }
-
-    /// Whether all objects of a type are asked for by its name, and there are none. A cluster
-    /// without nodes is not an error: there is nothing yet.
-    fn is_empty_type(&self, kind: &ObjectType) -> bool {
-        let is_whole = self.args.objects.is_none() && !self.args.all && kind.name != "node";
-        is_whole && object::names(self.model, kind).is_empty()
     }
 
     fn names(
@@ -160,7 +139,16 @@ impl<'a> Listing<'a> {
     }
 
     fn is_selected(&self, kind: &'static ObjectType, name: &str) -> bool {
-        let value = |selection: &Selection| object::value(self.model, kind, name, &selection.name);
+        let value = |selection: &Selection| {
+            let own = object::value(self.model, kind, name, &selection.name);
+            let is_script = matches!(selection.name.as_str(), "postscripts" | "postbootscripts");
+            if !is_script || kind.name != "node" || self.shape == Shape::Stanza {
+                return own;
+            }
+            // Selected is by what is shown.
+            let defaults = self.default_scripts(name, &selection.name);
+            Some(joined(&defaults, &own.unwrap_or_default())).filter(|scripts| !scripts.is_empty())
+        };
         self.selections.iter().all(|selection| value(selection).is_some_and(|value| selection.holds(&value)))
     }
 
@@ -173,6 +161,10 @@ impl<'a> Listing<'a> {
         out: &mut dyn FnMut(Line),
     ) {
         self.printed += 1;
+        if self.shape == Shape::Stanza && self.args.short && !context.view.json {
+            out(Line::Out(format!("\n{name}:")));
+            return;
+        }
         if self.shape == Shape::Short {
             let blank = if self.args.all { " " } else { "  " };
             out(match context.view.json {
@@ -202,7 +194,7 @@ impl<'a> Listing<'a> {
         out(Line::Out(match self.shape {
             Shape::Stanza => {
                 let pairs = shown.iter().map(|shown| (shown.name.as_ref(), shown.value.as_ref()));
-                stanza::render(name, kind.name, pairs) + "\n"
+                format!("\n{}", stanza::render(name, kind.name, pairs))
             }
             Shape::Compressed => {
                 let lines: Vec<String> =
@@ -220,8 +212,8 @@ impl<'a> Listing<'a> {
         }
         for attribute in shown {
             text.push_str(&format!("\n    {}={}", attribute.name, attribute.value));
-            if let (true, Some((table, key, column))) = (self.args.verbose, attribute.place) {
-                text.push_str(&format!("\t(Table:{table} - Key:{key} - Column:{column})"));
+            if self.args.verbose {
+                text.push_str(&annotation(kind, attribute));
             }
         }
         text
@@ -247,12 +239,17 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Every node runs `xcatdefaults` first, and a service node `service` too.
+    /// Scripts that a node runs besides its own: every node those of `xcatdefaults`, first, and a
+    /// service node those of `service` too.
+    fn default_scripts(&self, name: &str, column: &str) -> Vec<&'a str> {
+        let row = |key| object::cell(self.model, schema::POSTSCRIPTS, key, column);
+        let service = row("service").filter(|_| self.model.is_member(name, "service"));
+        row("xcatdefaults").into_iter().chain(service).collect()
+    }
+
     fn add_default_scripts(&self, name: &str, shown: &mut Vec<Shown<'_>>) {
         for column in ["postbootscripts", "postscripts"] {
-            let row = |key| object::cell(self.model, schema::POSTSCRIPTS, key, column);
-            let service = row("service").filter(|_| self.model.is_member(name, "service"));
-            let defaults: Vec<&str> = row("xcatdefaults").into_iter().chain(service).collect();
+            let defaults = self.default_scripts(name, column);
             if defaults.is_empty() {
                 continue;
             }
@@ -275,6 +272,19 @@ impl<'a> Listing<'a> {
     }
 }
 
+/// Where an attribute is kept, as `-V` says it: rows of nodes are looked up otherwise than others.
+fn annotation(kind: &ObjectType, attribute: &Shown<'_>) -> String {
+    let Some((table, key, column)) = attribute.place else { return String::new() };
+    match (kind.name, table) {
+        ("site", _) => format!("\t(Table:{table} - Key:{})", attribute.name),
+        (_, schema::MONSETTING) => format!("\t(Table:{table})"),
+        ("auditlog" | "eventlog", _) => format!("\t(Table:{table} - Key:{column})"),
+        ("group", _) if attribute.name == "members" => String::new(),
+        _ if key == "node" => format!("\t(Table:{table} - Key:{key} - Column:{column})"),
+        _ => format!("\t(Table:{table} - Key: {key} - Column:{column})"),
+    }
+}
+
 /// Lists after one another, each item once: a member of the group `service` has the row `service`
 /// twice over, as a default and by inheritance.
 fn joined(lists: &[&str], last: &str) -> String {
@@ -294,6 +304,22 @@ fn warn_unknown(args: &Lsdef, kinds: &[&'static ObjectType], talk: &mut Talk<'_>
             let text =
                 format!("'{name}' is not a valid attribute name for an object type of '{}'.", kind.name);
             talk.warn(&text);
+            let nearest = attribute::nearest(kind.name, name);
+            if !nearest.is_empty() {
+                talk.hint(format!("  try      {}", nearest.join(", ")));
+            }
+        }
+    }
+}
+
+/// Attributes that a type does not have are said for each type, and the others are shown.
+fn refuse_unknown(args: &Lsdef, kinds: &[&'static ObjectType], talk: &mut Talk<'_>) {
+    for kind in kinds {
+        for name in args.attributes.iter().flatten().filter(|name| !is_shown_name(kind, name)) {
+            talk.error(&format!(
+                "'{name}' is not a valid attribute name for an object type of '{}'.",
+                kind.name
+            ));
             let nearest = attribute::nearest(kind.name, name);
             if !nearest.is_empty() {
                 talk.hint(format!("  try      {}", nearest.join(", ")));

@@ -14,7 +14,7 @@ pub(super) fn options(matches: &ArgMatches, name: &str) -> Result<(), Usage> {
         (has("derive") && !is_making, format!("Option '-u' can not work with {name}.")),
         (has("cleanup") && name != "rmdef", format!("Option '-C' can not be used with {name}.")),
         (
-            has("derive") && types(matches).iter().any(|kind| kind != "osimage"),
+            has("derive") && (has("stanza") || types(matches).iter().any(|kind| kind != "osimage")),
             "Option '-u' only work for objtype 'osimage'.".to_owned(),
         ),
         (has("xml"), "The '-x' (XML format) option is not yet implemented.".to_owned()),
@@ -36,9 +36,14 @@ pub(super) fn options(matches: &ArgMatches, name: &str) -> Result<(), Usage> {
             name == "rmdef" && has_of_another(matches),
             "Invalid flag specified, see rmdef manpage for details.".to_owned(),
         ),
-        (has("attributes") && !is_listing, "The '-i' option is only valid for the lsdef command.".to_owned()),
     ];
     first(rules)?;
+    if has("attributes") && !is_listing {
+        return Err(Usage::alone("The '-i' option is only valid for the lsdef command."));
+    }
+    if name == "chdef" && has("derive") && (has("plus") || has("minus")) {
+        return Err(Usage::alone("Cannot use '-u' with '-p' or '-m'."));
+    }
     match name {
         "mkdef" => first(mkdef(matches)),
         "chdef" => first(chdef(matches)),
@@ -85,14 +90,26 @@ fn mkdef(matches: &ArgMatches) -> Vec<(bool, String)> {
 fn chdef(matches: &ArgMatches) -> Vec<(bool, String)> {
     let has = |option: &str| is_given(matches, option);
     let is_editing = ["dynamic", "plus", "minus", "stanza", "select"].into_iter().any(has);
+    let kinds = types(matches);
+    let rename = text(matches, "rename").filter(|_| kinds.is_empty() || kinds == ["node"]);
+    let misnamed = format!(
+        "The new object name '{}' is not valid.Please refer to \"man xcatdb\" for the valid \"xCAT Object Name Format\" ",
+        rename.as_deref().unwrap_or_default()
+    );
     vec![
+        (rename.is_some_and(|new| !is_node_name(&new)), misnamed),
         (has("rename") && is_editing, "Cannot combine '-n' and '-d','-p','-m','-z','-w' options.".to_owned()),
         (has("force"), "The '-f' option is not valid for the chdef command.".to_owned()),
         (has("type") && has("stanza"), no_types()),
         (has("all"), "The '-a' option is not valid for the chdef command.".to_owned()),
-        (has("derive") && (has("plus") || has("minus")), "Cannot use '-u' with '-p' or '-m'.".to_owned()),
         (has("plus") && has("minus"), together("-p", "-m")),
     ]
+}
+
+/// Whether a node may be called so, as far as xCAT looks; the management node looks closer.
+fn is_node_name(name: &str) -> bool {
+    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    is_plain && !name.is_empty() || name.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// Operands that make no sense beside the options.
@@ -114,9 +131,12 @@ pub(super) fn operands(matches: &ArgMatches, name: &str, operands: &Operands) ->
         return Err(Usage::alone("Cannot use '-a' with '-o', a noderange or file input."));
     }
     if matches!(name, "mkdef" | "chdef") && is_stanza && operands.objects.is_some() {
-        return Err(Usage::new(format!(
-            "Cannot use '-z' with '-o' or a noderange.\nExample of -z usage:\n\t'cat stanzafile | {name} -z'"
-        )));
+        let example = match name {
+            "mkdef" => "Example of -z usage:\n\t'cat stanzafile | mkdef -z'",
+            _ => "Example of -z usage:\n\t'cat stanzafile | chdef -z'",
+        };
+        let refusal = Usage::new("Cannot use '-z' with '-o' or a noderange.");
+        return Err(Usage { more: Some(example), ..refusal });
     }
     let is_named = operands.objects.is_some() || types == ["site"] || is_all || is_stanza;
     if name != "lsdef" && !is_named {

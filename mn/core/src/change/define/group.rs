@@ -59,7 +59,7 @@ impl<'a> Members<'a> {
         let refusal = |word: &String| value::of(schema::NODEGROUP, "grouptype").kind.refusal(word);
         if let Some(why) = grouptype.as_ref().and_then(refusal) {
             let word = grouptype.unwrap_or_default();
-            return Err(Fault::Hard(format!(
+            return Err(Fault::hard(format!(
                 "grouptype={word} cannot be used for the group '{group}': {why}"
             )));
         }
@@ -75,18 +75,18 @@ impl<'a> Members<'a> {
         let kind = if is_dynamic || is_there && is_said_dynamic {
             // What `lsdef -z` shows of one is taken back: it says that the group is dynamic.
             if !attributes.is_empty() || has_attributes && !is_said_dynamic {
-                return Err(Fault::Hard(format!(
+                return Err(Fault::hard(format!(
                     "Can not assign attributes to dynamic node group '{group}'."
                 )));
             }
             Kind::Dynamic(wherevals.unwrap_or_default())
         } else if args.dynamic && has_attributes {
-            return Err(Fault::Hard(format!("Can not assign attributes to dynamic node group '{group}'.")));
+            return Err(Fault::hard(format!("Can not assign attributes to dynamic node group '{group}'.")));
         } else {
             match (range.filter(|range| range != "static"), wherevals) {
                 (Some(range), _) if !range.is_empty() && !args.select.is_empty() => {
                     let text = "Cannot use a list of members together with the '-w' option.";
-                    return Err(Fault::Hard(text.to_owned()));
+                    return Err(Fault::hard(text));
                 }
                 (Some(range), _) => Kind::Static(range),
                 (None, Some(wherevals)) if !wherevals.is_empty() => Kind::Selected(wherevals),
@@ -124,8 +124,12 @@ impl<'a> Members<'a> {
             draft.set(schema::NODEGROUP, &key, "grouptype", "static");
             draft.set(schema::NODEGROUP, &key, "members", "static");
         }
-        set_members(draft, group, &nodes, list, talk);
-        Ok(true)
+        // As xCAT does, `chdef` keeps the conditions by which members were once selected.
+        if let (Kind::Selected(wherevals), false, ListEdit::Replace) = (&self.kind, self.is_made, list) {
+            draft.set(schema::NODEGROUP, &key, "grouptype", "static");
+            draft.set(schema::NODEGROUP, &key, "wherevals", wherevals);
+        }
+        Ok(set_members(draft, group, &nodes, list, talk))
     }
 
     fn write_dynamic(&self, draft: &mut Draft, said: &str, list: ListEdit) -> Result<bool, Fault> {
@@ -134,19 +138,15 @@ impl<'a> Members<'a> {
         if said.is_empty() && !held.is_empty() {
             return Ok(false);
         }
-        let edited = match list {
-            ListEdit::Replace => Ok(said.to_owned()),
+        let (wherevals, absent) = match list {
+            ListEdit::Replace => (said.to_owned(), Vec::new()),
             _ => list::merged(held, said, "::", list),
         };
-        let wherevals = edited.map_err(|item| {
-            Fault::Soft(format!(
-                "{item} is not in the attribute of 'wherevals' for the '{group}' definition."
-            ))
-        })?;
+        if !absent.is_empty() {
+            return Err(list::not_there(&absent, "wherevals", group));
+        }
         if wherevals.is_empty() {
-            return Err(Fault::Hard(format!(
-                "The 'where' attributes and values were not provided for dynamic group '{group}'."
-            )));
+            return Err(Fault::no_condition(group));
         }
         select::parse_all(&wherevals).map_err(|error| error.to_string())?;
         let key = RowKey::one(group);
@@ -180,14 +180,23 @@ fn selected(model: &Model, wherevals: &str) -> Result<Vec<String>, String> {
     Ok(object::selected(model, &selections))
 }
 
-fn set_members(draft: &mut Draft, group: &str, nodes: &[String], list: ListEdit, talk: &mut Talk<'_>) {
+/// Whether something was done: who is in a group already is in it again, and who is not cannot leave.
+fn set_members(
+    draft: &mut Draft,
+    group: &str,
+    nodes: &[String],
+    list: ListEdit,
+    talk: &mut Talk<'_>,
+) -> bool {
     if list == ListEdit::Remove {
+        let mut has_left = false;
         for node in nodes {
-            if !leave(draft, node, group) {
-                talk.error(&format!("{node} is not a member of '{group}'."));
+            match leave(draft, node, group) {
+                true => has_left = true,
+                false => talk.error(&format!("{node} is not a member of '{group}'.")),
             }
         }
-        return;
+        return has_left;
     }
     if list == ListEdit::Replace {
         let wanted: BTreeSet<&str> = nodes.iter().map(String::as_str).collect();
@@ -198,6 +207,7 @@ fn set_members(draft: &mut Draft, group: &str, nodes: &[String], list: ListEdit,
         }
     }
     nodes.iter().for_each(|node| join(draft, node, group));
+    true
 }
 
 /// Appends a group to a node's groups.

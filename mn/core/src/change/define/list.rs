@@ -19,39 +19,47 @@ pub(super) fn edited(
         return Ok(value.to_owned());
     }
     if split_nic(attribute).is_some() && matches!(wanted.kind.name, "node" | "group") {
-        return Err(Fault::Hard(
-            "chdef does not support to change the nic related attributes with -m or -p flag.".to_owned(),
+        return Err(Fault::hard(
+            "chdef does not support to change the nic related attributes with -m or -p flag.",
         ));
     }
     let held = held(model, wanted, attribute);
-    if list == ListEdit::Remove && held.is_none() {
-        return Err(Fault::Soft(format!(
-            "No value got for attribute '{attribute}' for the '{}' definition.",
-            wanted.name
-        )));
+    // Of settings, which have no list of names that they could be, what is not there is gone.
+    let is_setting = matches!(wanted.kind.name, "site" | "monitoring");
+    if list == ListEdit::Remove && held.is_none() && !is_setting {
+        let text = format!("No value got for attribute '{attribute}' for the '{}' definition.", wanted.name);
+        return Err(Fault::Soft(vec![text]));
     }
-    merged(&held.unwrap_or_default(), value, ",", list).map_err(|item| {
-        Fault::Soft(format!(
-            "{item} is not in the attribute of '{attribute}' for the '{}' definition.",
-            wanted.name
-        ))
-    })
+    let (edited, absent) = merged(&held.unwrap_or_default(), value, ",", list);
+    if absent.is_empty() || is_setting {
+        Ok(edited)
+    } else {
+        Err(not_there(&absent, attribute, &wanted.name))
+    }
 }
 
-/// A list with the items of another added at its end or removed; the item that is not there.
-pub(super) fn merged(held: &str, value: &str, between: &str, list: ListEdit) -> Result<String, String> {
+/// Items that cannot be taken out of a list.
+pub(super) fn not_there(absent: &[String], attribute: &str, object: &str) -> Fault {
+    let text = |item: &String| {
+        format!("{item} is not in the attribute of '{attribute}' for the '{object}' definition.")
+    };
+    Fault::Soft(absent.iter().map(text).collect())
+}
+
+/// A list with the items of another added at its end or removed; the items that are not there.
+pub(super) fn merged(held: &str, value: &str, between: &str, list: ListEdit) -> (String, Vec<String>) {
     let split = |text: &str| -> Vec<String> {
         text.split(between).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     };
-    let mut items = split(held);
+    let (mut items, mut absent) = (split(held), Vec::new());
     for item in split(value) {
         let place = items.iter().position(|known| *known == item);
         match (list, place) {
             (ListEdit::Remove, Some(at)) => drop(items.remove(at)),
-            (ListEdit::Remove, None) => return Err(item),
+            (ListEdit::Remove, None) => absent.push(item),
             (_, None) => items.push(item),
             (_, Some(_)) => {}
         }
     }
-    Ok(items.join(between))
+    (items.join(between), absent)
 }

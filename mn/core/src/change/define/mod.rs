@@ -39,18 +39,32 @@ pub(crate) enum Verb {
     Change,
 }
 
-/// Why an object is left as it was.
+/// Why an object is left as it was: everything that is wrong with it, at least one text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// xCAT ends with the sentence that something failed.
-    Hard(String),
+    Hard(Vec<String>),
     /// xCAT says it and counts on; the exit status tells.
-    Soft(String),
+    Soft(Vec<String>),
+}
+
+impl Fault {
+    fn hard(text: impl Into<String>) -> Self {
+        Self::Hard(vec![text.into()])
+    }
+
+    /// A group that is dynamic by nothing.
+    fn no_condition(group: &str) -> Self {
+        Self::Hard(vec![
+            format!("The 'where' attributes and values were not provided for dynamic group '{group}'."),
+            "Skipping to the next group.".to_owned(),
+        ])
+    }
 }
 
 impl From<String> for Fault {
     fn from(text: String) -> Self {
-        Self::Hard(text)
+        Self::hard(text)
     }
 }
 
@@ -71,7 +85,9 @@ pub(crate) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) 
             return None;
         }
         warn_settings(model, &wanted, talk);
-        let says_enough = |object: &Wanted| !object.attributes.is_empty() || object.kind.name == "group";
+        let has_words = args.stanza.is_some() || !args.attributes.is_empty();
+        let says_enough =
+            |object: &Wanted| has_words || !object.attributes.is_empty() || object.kind.name == "group";
         if !wanted.iter().any(says_enough) {
             return nothing_given(verb, args, &tally, talk);
         }
@@ -126,7 +142,9 @@ fn drop_misnamed(model: &Model, verb: Verb, wanted: &mut Vec<Wanted>, talk: &mut
         if is_there || !target::is_misnamed(model, kind, name) {
             return true;
         }
-        let is_dotted = kind.name == "node" && name.contains('.');
+        // Of capitals and a dot, xCAT minds the capitals first.
+        let has_capitals = verb == Verb::Make && name.bytes().any(|b| b.is_ascii_uppercase());
+        let is_dotted = kind.name == "node" && name.contains('.') && !has_capitals;
         if is_dotted { &mut dotted } else { &mut invalid }.push(name.clone());
         false
     });
@@ -202,6 +220,7 @@ fn nothing_given(verb: Verb, args: &Define, tally: &Tally, talk: &mut Talk<'_>) 
             talk.hint("  try      attr=value words, a stanza file (-z) or a template (--template)");
         }
         Verb::Change if tally.has_failed => talk.error(SOME_FAILED),
+        Verb::Change if args.verbose => talk.info("No database was updated"),
         Verb::Change => talk.info("No object definitions have been created or modified."),
     }
     None
@@ -228,7 +247,7 @@ fn define(
     let reason = refused.reason(name).map(str::to_owned);
     let savepoint = draft.savepoint();
     let written = match reason {
-        Some(reason) => Err(Fault::Hard(reason)),
+        Some(reason) => Err(Fault::hard(reason)),
         None => object::write(draft, verb, args, wanted, is_there, talk),
     };
     match written {
@@ -241,9 +260,10 @@ fn define(
         Err(fault) => {
             draft.rollback(savepoint);
             tally.has_failed |= matches!(fault, Fault::Hard(_));
-            let (Fault::Hard(text) | Fault::Soft(text)) = fault;
-            talk.error(&text);
-            talk.record(|| json!({"type": kind.name, "name": name, "result": "refused", "reason": text}));
+            let (Fault::Hard(texts) | Fault::Soft(texts)) = fault;
+            texts.iter().for_each(|text| talk.error(text));
+            let reason = || texts.join("\n");
+            talk.record(|| json!({"type": kind.name, "name": name, "result": "refused", "reason": reason()}));
         }
     }
 }
@@ -299,3 +319,5 @@ fn say_new(parts: &[Part], talk: &mut Talk<'_>) {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod xcat_tests;

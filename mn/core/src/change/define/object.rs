@@ -3,6 +3,7 @@
 use super::group::Members;
 use super::request::Wanted;
 use super::{Fault, Verb, derive, list, network};
+use crate::change::write::WriteError;
 use crate::change::{delete, write};
 use crate::command::{Define, ListEdit};
 use crate::draft::Draft;
@@ -23,30 +24,41 @@ pub(super) fn write(
     let Wanted { kind, name, attributes } = wanted;
     let mut attributes = attributes.clone();
     network::check(draft.model(), verb, wanted, is_there)?;
-    if !is_there {
+    // Before anything of an object that is to be replaced is gone.
+    if !is_there || verb == Verb::Make {
         refuse_creation(draft.model(), args, wanted)?;
-    } else if verb == Verb::Make {
+    }
+    if is_there && verb == Verb::Make {
         delete::remove(draft, kind, name);
     }
     if kind.name == "osimage" {
         complete_image(draft.model(), verb, args, name, is_there, &mut attributes)?;
     }
     let list = if is_there && verb == Verb::Change { args.list } else { ListEdit::Replace };
-    let mut is_written = !is_there || !attributes.is_empty();
+    let mut is_written = !attributes.is_empty();
     if kind.name == "group" {
         let members = Members::take(draft.model(), verb, args, name, &mut attributes)?;
         is_written |= members.write(draft, list, talk)?;
+    }
+    if !is_written {
+        return Ok(false);
     }
     ensure_row(draft, wanted);
     order(kind.name, &mut attributes);
     if list != ListEdit::Remove && matches!(kind.name, "node" | "group") && name != "xcatdefaults" {
         drop_default_scripts(draft.model(), name, &mut attributes, talk);
     }
+    let mut unmet = Vec::new();
     for (attribute, value) in &attributes {
         let value = list::edited(draft.model(), wanted, attribute, value, list)?;
-        write::set(draft, kind, name, attribute, &value).map_err(|error| error.to_string())?;
+        match write::set(draft, kind, name, attribute, &value) {
+            Ok(()) => {}
+            // Everything that waits for another attribute is said at once.
+            Err(error @ WriteError::Condition { .. }) => unmet.push(error.to_string()),
+            Err(error) => return Err(Fault::hard(error.to_string())),
+        }
     }
-    Ok(is_written)
+    if unmet.is_empty() { Ok(true) } else { Err(Fault::Hard(unmet)) }
 }
 
 /// What an object needs that is not there yet.
@@ -79,17 +91,7 @@ fn complete_image(
         derive::complete(model, verb, derivation, name, attributes)?;
     }
     let has_type = attributes.iter().any(|(known, _)| known == "imagetype");
-    if is_there && verb == Verb::Change || has_type {
-        return Ok(());
-    }
-    // xCAT refuses what only Linux images have until the type is said; it follows, so it is set.
-    let is_of_linux = |(name, _): &(String, String)| {
-        let mut places = attribute::named("osimage", name).filter_map(|known| known.condition.as_ref());
-        places.any(|condition| condition.values.contains(&"linux"))
-    };
-    if attributes.iter().any(is_of_linux) {
-        attributes.push(("imagetype".to_owned(), "linux".to_owned()));
-    } else if verb == Verb::Change {
+    if verb == Verb::Change && !is_there && !has_type {
         attributes.push(("imagetype".to_owned(), "NIM".to_owned()));
     }
     Ok(())

@@ -26,7 +26,7 @@ pub(super) fn answer(args: &Lsdef, names: &[String], context: &Context, out: &mu
     let chosen: Vec<&Stanza> =
         of_types.into_iter().filter(|stanza| names.is_empty() || names.contains(&stanza.name)).collect();
     if args.stanza && !context.view.json {
-        out(Line::Out(format!("{}\n", stanza::HEADER)));
+        out(Line::Out(stanza::HEADER.to_owned()));
     }
     if chosen.is_empty() {
         out(Line::Out("Could not find any objects to display.".to_owned()));
@@ -54,10 +54,11 @@ fn shown(args: &Lsdef, template: &Stanza, context: &Context) -> Line {
         return Line::Record(json!({"name": name, "type": kind, "attributes": attributes}));
     }
     if args.stanza {
-        return Line::Out(stanza::render(name, kind, pairs) + "\n");
+        return Line::Out(format!("\n{}", stanza::render(name, kind, pairs)));
     }
-    if args.short {
-        return Line::Out(format!("{name}  ({kind})"));
+    if args.short || !args.long {
+        let blank = if args.all { " " } else { "  " };
+        return Line::Out(format!("{name}{blank}({kind})"));
     }
     let is_typed = args.all || args.types.len() > 1;
     let mut text = format!("Object name: {name}");
