@@ -67,6 +67,12 @@ impl<'a> Talk<'a> {
         self.status = 1;
     }
 
+    /// An error of one node, in the frame that xCAT's client puts around those.
+    pub fn error_of(&mut self, node: impl std::fmt::Display, text: &str) {
+        self.lines.push(Line::Err(format!("{node}: [{}]: Error: {text}", self.context.server)));
+        self.status = 1;
+    }
+
     /// An error with another exit status; several are joined by bits, as xCAT's client does.
     pub fn error_as(&mut self, text: &str, status: u8) {
         self.lines.push(Line::Err(error(self.context, text)));

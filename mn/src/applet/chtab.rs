@@ -12,7 +12,9 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     with_words(whole("chtab", "Add, change or delete rows of tables")).override_usage(
-        "chtab KEY=VALUE[,KEY=VALUE…] TABLE.COLUMN[+]=VALUE…\n       chtab -d KEY=VALUE[,KEY=VALUE…] TABLE…",
+        "chtab keycolname=keyvalue[,keycolname=keyvalue...] tablename.colname=newvalue [tablename.colname=newvalue...]\n       \
+         chtab -d|--delete keycolname=keyvalue[,keycolname=keyvalue...] tablename [tablename...]\n       \
+         chtab [-h|--help|-v|--version]",
     )
 }
 

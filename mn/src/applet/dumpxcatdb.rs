@@ -23,7 +23,10 @@ const SKIP: &str = "XCAT_SKIPTABLES";
 
 fn command() -> Command {
     with_folder(base("dumpxCATdb", "Write all tables into the files of a folder"))
-        .override_usage("dumpxCATdb [-a] [-V] [--full] -p DIR")
+        .override_usage(
+            "dumpxCATdb -h\n       dumpxCATdb -v\n       \
+             dumpxCATdb [-a] [-V] [--full] <-p> [path to backup directory]",
+        )
         .arg(
             switch("full")
                 .help("Drover's own tables too, with their secrets: all that restorexCATdb --full needs"),

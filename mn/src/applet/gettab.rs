@@ -12,7 +12,9 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     base("gettab", "Print cells of the row that has these values")
-        .override_usage("gettab [-H] KEY=VALUE[,KEY=VALUE…] TABLE.COLUMN…")
+        .override_usage(
+            "gettab [-H|--with-fieldname] key=value,...  table.attribute ...\n       gettab [-?|-h|--help]",
+        )
         .arg(switch("with-fieldname").short('H').help("Always name the column"))
         .arg(operands("KEY=VALUE TABLE.COLUMN").help("Which row, then what to print of it"))
 }

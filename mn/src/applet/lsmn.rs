@@ -8,10 +8,10 @@ use super::{Applet, Parsed, Usage, base, operands, switch, texts};
 
 /// `lsmn`.
 pub(super) const APPLET: Applet =
-    Applet { name: "lsmn", command: own, ask, usage_status: 2, bare_status: None };
+    Applet { name: "lsmn", command: own, ask: ask_own, usage_status: 2, bare_status: None };
 /// `lsxcatd`.
 pub(super) const DAEMON: Applet =
-    Applet { name: "lsxcatd", command: xcats, ask, usage_status: 1, bare_status: Some(1) };
+    Applet { name: "lsxcatd", command: xcats, ask: ask_xcats, usage_status: 1, bare_status: Some(1) };
 
 fn own() -> Command {
     options(base("lsmn", "Show the management node, and how it stands"))
@@ -19,8 +19,10 @@ fn own() -> Command {
 }
 
 fn xcats() -> Command {
-    options(base("lsxcatd", "Show what the management node is"))
-        .override_usage("lsxcatd {-v|--version} | {-d|--database} | {-t|--nodetype} | {-a|--all}")
+    options(base("lsxcatd", "Show what the management node is")).override_usage(
+        "lsxcatd [-v|--version]\n       lsxcatd [-h|--help]\n       lsxcatd [-d|--database]\n       \
+             lsxcatd [-t|--nodetype]\n       lsxcatd [-a|--all]",
+    )
 }
 
 fn options(command: Command) -> Command {
@@ -33,11 +35,22 @@ fn options(command: Command) -> Command {
         .arg(operands("WORD").hide(true))
 }
 
-fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
+fn ask_own(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
+    ask(matches, false)
+}
+
+fn ask_xcats(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
+    ask(matches, true)
+}
+
+fn ask(matches: &ArgMatches, xcats: bool) -> Result<Parsed, Usage> {
     if let Some(word) = texts(matches, "words").first() {
         return Err(Usage::new(format!("{word:?} is one operand too many")));
     }
     let is = |name| matches.get_flag(name) || matches.get_flag("all");
-    let args = Lsmn { version: is("version"), kind: is("nodetype"), database: is("database") };
+    let args = Lsmn { version: is("version"), kind: is("nodetype"), database: is("database"), xcats };
+    if xcats && !args.is_for_something() && !matches.get_flag("json") {
+        return Err(Usage::new("say what to show"));
+    }
     Ok(Asked::Operate(Operation::Lsmn(args)).into())
 }

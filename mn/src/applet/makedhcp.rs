@@ -10,13 +10,21 @@ pub(super) const APPLET: Applet =
     Applet { name: "makedhcp", command, ask, usage_status: 1, bare_status: Some(1) };
 
 fn command() -> Command {
-    base("makedhcp", "Verify that nodes can be given their addresses, and by whom").mut_arg("at", |arg| arg.hide(true))
-        .override_usage("makedhcp NODERANGE | -a\n       makedhcp -q NODERANGE\n       makedhcp -n\n       makedhcp -d NODERANGE | -a -d")
+    base("makedhcp", "Verify that nodes can be given their addresses, and by whom")
+        .mut_arg("at", |arg| arg.hide(true))
+        .override_usage(
+            "makedhcp -n\n       makedhcp -a\n       makedhcp -a -d\n       makedhcp -d noderange\n       \
+             makedhcp <noderange>\n       makedhcp -q [noderange]\n       makedhcp [-h|--help]",
+        )
         .arg(switch("new").short('n').help("The networks: their dynamic ranges, and who gives them out"))
         .arg(switch("all").short('a').help("All nodes that have a hardware address"))
         .arg(switch("query").short('q').help("Show what hardware addresses are given"))
         .arg(switch("delete").short('d').help("Say how the nodes' reservations go"))
-        .arg(switch("localonly").short('l').help("For xCAT's scripts: the management node gives out no addresses"))
+        .arg(
+            switch("localonly")
+                .short('l')
+                .help("For xCAT's scripts: the management node gives out no addresses"),
+        )
         .arg(switch("restart").short('r').hide(true))
         .arg(
             Arg::new("statements")

@@ -12,7 +12,10 @@ pub(super) const APPLET: Applet =
 fn command() -> Command {
     base("makedns", "Verify that the names of nodes are answered, and by whom")
         .mut_arg("at", |arg| arg.hide(true))
-        .override_usage("makedns [-n] [NODERANGE]\n       makedns -d NODERANGE")
+        .override_usage(
+            "makedns [-h|--help ]\n       makedns [-V|--verbose] [-n|--new ] [noderange]\n       \
+             makedns [-V|--verbose] [-d|--delete noderange]",
+        )
         .arg(switch("new").short('n').help("For xCAT's scripts: there are no files to write anew"))
         .arg(switch("all").short('a').help("All nodes that have an address [default]"))
         .arg(switch("delete").short('d').help("Say how the nodes' names go"))

@@ -13,7 +13,9 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     operating("makehosts", "Write the nodes' names and addresses into the hosts file")
-        .override_usage("makehosts [NODERANGE] [-n] [-l | -o] [-a] [-m]\n       makehosts NODERANGE -d")
+        .override_usage(
+            "makehosts <noderange> [-d] [-n] [-l] [-a] [-o] [-m]\n       makehosts -h\n       makehosts -v",
+        )
         .arg(switch("new").short('n').help("Begin with an empty file: every other line is lost"))
         .arg(switch("delete").short('d').help("Take the nodes' lines out"))
         .arg(switch("longnamefirst").short('l').help("The name with the domain goes first [default: site.FQDNfirst]"))

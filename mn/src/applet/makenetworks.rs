@@ -11,7 +11,10 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     operating("makenetworks", "Gather cluster network information and add it to the database")
-        .override_usage("makenetworks [-V] [-d]")
+        .override_usage(
+            "makenetworks [-h|--help ]\n       makenetworks [-v|--version]\n       \
+             makenetworks [-V|--verbose] [-d|--display]",
+        )
         .arg(
             switch("display").short('d').help("Show the networks as stanzas for mkdef -z, and store nothing"),
         )

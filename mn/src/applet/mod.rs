@@ -253,9 +253,10 @@ impl Applet {
         format!("{}\n", fitting(self.definition().after_help(page.after_help())).render_help())
     }
 
-    /// The definition commands name themselves, as xCAT's do.
+    /// The definition commands and `makenetworks` name themselves, as xCAT's do.
     fn version(&self) -> String {
-        let name = if self.is_of_definitions() { format!("{} - ", self.name) } else { String::new() };
+        let is_named = self.is_of_definitions() || self.name == "makenetworks";
+        let name = if is_named { format!("{} - ", self.name) } else { String::new() };
         format!("{name}Version {} (Drover)\n", env!("CARGO_PKG_VERSION"))
     }
 

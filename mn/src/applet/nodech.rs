@@ -19,7 +19,8 @@ pub(super) const GROUP: Applet =
 fn change_command() -> Command {
     changing("nodech", "Change columns of nodes")
         .override_usage(
-            "nodech NODERANGE TABLE.COLUMN=VALUE… [TABLE.COLUMN==VALUE…]\n       nodech -d NODERANGE TABLE…",
+            "nodech <noderange> table.column=value [...]\n       \
+             nodech {-d | --delete} <noderange> <table> [...]",
         )
         .arg(switch("delete").short('d').help("Delete the nodes' rows in these tables"))
         .arg(operands("NODERANGE COLUMN=VALUE").help(
@@ -29,13 +30,13 @@ fn change_command() -> Command {
 
 fn add_command() -> Command {
     changing("nodeadd", "Add nodes, and write columns of them")
-        .override_usage("nodeadd NODERANGE groups=GROUPS [TABLE.COLUMN=VALUE…]")
+        .override_usage("nodeadd <noderange> groups=<groupnames> [table.column=value] [...]")
         .arg(operands("NODERANGE COLUMN=VALUE").help("Which nodes, and what to write"))
 }
 
 fn group_command() -> Command {
     changing("nodegrpch", "Set columns of groups, and unset them for their members")
-        .override_usage("nodegrpch GROUP,… TABLE.COLUMN=VALUE…")
+        .override_usage("nodegrpch <group1,group2,...> [table.column=value] [...]")
         .arg(operands("GROUPS COLUMN=VALUE").help("Which groups, and what to write"))
 }
 

@@ -11,7 +11,8 @@ pub(super) const APPLET: Applet = Applet { name: "nodels", command, ask, usage_s
 fn command() -> Command {
     base("nodels", "List nodes, and what tables say of them")
         .override_usage(
-            "nodels [NODERANGE] [-b] [-H] [-S] [TABLE.COLUMN | SHORTNAME | TABLE | TABLE.COLUMN==VALUE]…",
+            "nodels [noderange] [-b|--blame] [-H|--with-fieldname] [table.attribute | shortname] [-S][...]\n       \
+             nodels {-v|--version}\n       nodels [-?|-h|--help]",
         )
         .arg(switch("blame").short('b').help("Say from which group a value is inherited"))
         .arg(switch("with-fieldname").short('H').help("Always name the column"))

@@ -11,7 +11,7 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     changing("noderm", "Remove nodes from every table; the rows of their groups stay")
-        .override_usage("noderm NODERANGE")
+        .override_usage("noderm noderange\n       noderm {-v|--version}\n       noderm [-?|-h|--help]")
         .arg(operands("NODERANGE").help("Which nodes"))
 }
 

@@ -11,11 +11,14 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     changing("nodeset", "Set what the next boot of nodes gets")
-        .override_usage("nodeset NODERANGE boot|shell|offline|stat\n       nodeset NODERANGE osimage[=NAME]")
+        .override_usage(
+            "nodeset [-h|--help|-v|--version]\n       \
+             nodeset <noderange> [shell|boot|osimage[=<imagename>]|offline|stat [-a]]",
+        )
         .arg(
             switch("ask-all")
                 .short('a')
-                .help("For xCAT's scripts: there is one answer here, whoever gives it"),
+                .help("With stat, for xCAT's scripts: there is one answer here, whoever gives it"),
         )
         .arg(switch("noupdateinitrd").help("For xCAT's scripts: images are never rebuilt here"))
         .arg(switch("ignorekernelchk").help("For xCAT's scripts: images are never rebuilt here"))
@@ -27,12 +30,13 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     let Some(nodes) = words.next() else {
         return Err(Usage::new("say which nodes, and the state"));
     };
-    let Some(state) = words.next() else {
-        return Err(Usage::new("say the state: boot, osimage=NAME, shell, offline or stat"));
+    let states: Vec<String> = words.collect();
+    let [state] = &states[..] else {
+        return Err(Usage::new(format!("Invalid argument: '{}'", states.join(" "))));
     };
-    if let Some(word) = words.next() {
-        return Err(Usage::new(format!("Invalid argument: {word}: one state only")));
+    if matches.get_flag("ask-all") && state != "stat" {
+        return Err(Usage::alone("'-a' could only be used with 'stat' subcommand."));
     }
-    let nodes = intake.range(&nodes)?;
+    let (nodes, state) = (intake.range(&nodes)?, state.clone());
     Ok(Asked::Change(Change::Nodeset(Nodeset { mode: mode(matches), nodes, state })).into())
 }

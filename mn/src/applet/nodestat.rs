@@ -11,7 +11,10 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     base("nodestat", "Show which services of nodes answer: sshd, ping, noping …")
-        .override_usage("nodestat NODERANGE [-m] [-p] [-f] [-u]")
+        .override_usage(
+            "nodestat [noderange] [-m|--usemon] [-p|powerstat] [-f|--usefping] [-u|--updatedb]\n       \
+             nodestat [-h|--help|-v|--version]",
+        )
         .arg(switch("usemon").short('m').help("Ask for the applications of the table monsetting"))
         .arg(
             switch("powerstat")

@@ -11,12 +11,25 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     operating("snmove", "Move nodes to another service node")
-        .override_usage("snmove NODERANGE [-d SN2] [-D SN2N] [-i | -P SCRIPTS|all]\n       snmove -s SN1 [-S SN1N] [-d SN2] [-D SN2N] [-i | -P SCRIPTS|all]")
+        .override_usage(
+            "snmove [-h | --help ]\n       snmove noderange [-V] [[-d|--dest] sn2] [[-D|--destn] sn2n] \
+             [-i|--ignorenodes] [[-P|--postscripts] script1,script2...|all]\n       \
+             snmove [-V] -s|--source sn1 [[-S|--sourcen] sn1n] [[-d|--dest] sn2] [[-D|--destn] sn2n] \
+             [-i|--ignorenodes] [[-P|--postscripts] script1,script2...|all]",
+        )
         .arg(option("source", "SN1").short('s').help("The service node that gives: all of its nodes move"))
         .arg(option("sourcen", "SN1N").short('S').help("The same, as its nodes name it"))
-        .arg(option("dest", "SN2").short('d').help("The service node that takes [default: the next of each node's servicenode list]"))
-        .arg(option("destn", "SN2N").short('D').help("The same, as its nodes will name it [default: its address on their network]"))
-        .arg(switch("ignorenodes").short('i').conflicts_with("postscripts").help("Leave the running nodes alone"))
+        .arg(
+            option("dest", "SN2")
+                .short('d')
+                .help("The service node that takes [default: the next of each node's servicenode list]"),
+        )
+        .arg(
+            option("destn", "SN2N")
+                .short('D')
+                .help("The same, as its nodes will name it [default: its address on their network]"),
+        )
+        .arg(switch("ignorenodes").short('i').help("Leave the running nodes alone"))
         .arg(
             Arg::new("postscripts")
                 .short('P')
@@ -24,19 +37,31 @@ fn command() -> Command {
                 .value_name("SCRIPTS|all")
                 .help("Scripts to run on the nodes afterwards"),
         )
-        .arg(switch("force-fence").help("The source is off: go on although nobody can make sure that it is silent"))
+        .arg(switch("liteonly").short('l').hide(true))
+        .arg(switch("noretarget").short('n').hide(true))
+        .arg(
+            switch("force-fence")
+                .help("The source is off: go on although nobody can make sure that it is silent"),
+        )
         .arg(operands("NODERANGE").help("Which nodes"))
 }
 
 fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
+    // The order and the words are xCAT's.
+    if matches.get_flag("ignorenodes") && matches.contains_id("postscripts") {
+        return Err(Usage::alone("-P and -i flags cannot be specified at the same time."));
+    }
     let mut words = texts(matches, "words").into_iter();
     let nodes = words.next();
     if let Some(word) = words.next() {
-        return Err(Usage::new(format!("one noderange only, and {word:?} is a second")));
+        return Err(Usage::new(format!("Too many paramters.\n  because  {word:?} is a second noderange")));
     }
     let source = text(matches, "source");
     if nodes.is_none() && source.is_none() {
-        return Err(Usage::new("say which nodes move, or the service node that they leave (-s)"));
+        return Err(Usage::new("A node range or the source service node must be specified."));
+    }
+    if matches.get_flag("liteonly") {
+        return Err(Usage::alone("The '-l' option is not supported for Linux nodes."));
     }
     Ok(Asked::Operate(Operation::Snmove(Snmove {
         mode: mode(matches),

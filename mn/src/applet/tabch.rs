@@ -13,7 +13,9 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     with_words(whole("tabch", "Add, change or delete rows of tables")).override_usage(
-        "tabch KEY=VALUE[,KEY=VALUE…] TABLE.COLUMN[+]=VALUE…\n       tabch -d KEY=VALUE[,KEY=VALUE…] TABLE…",
+        "tabch keycolname=keyvalue[,keycolname=keyvalue...] tablename.colname=newvalue [tablename.colname=newvalue...]\n       \
+         tabch -d|--delete keycolname=keyvalue[,keycolname=keyvalue...] tablename [tablename...]\n       \
+         tabch [-h|--help|-v|--version]",
     )
 }
 

@@ -15,7 +15,12 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     base("tabdump", "Print a table as comma-separated values, or the names of all tables")
-        .override_usage("tabdump [-d] [TABLE]\n       tabdump [-f FILE] [-w COLUMN==VALUE]… TABLE\n       tabdump -n ROWS auditlog|eventlog\n       tabdump --own")
+        .override_usage(
+            "tabdump [-d] [table]\n       tabdump      [table]\n       tabdump [-f <filename>]  [table]\n       \
+             tabdump [-n <# of records>]  [auditlog | eventlog]\n       \
+             tabdump [-w attr==val [-w attr=~val] ...] [-f <filename>] [table]\n       \
+             tabdump --own\n       tabdump [-?|-h|--help]\n       tabdump {-v|--version}",
+        )
         .arg(switch("describe").short('d').help("Say what the tables or columns mean"))
         .arg(
             Arg::new("select")

@@ -24,7 +24,7 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     whole("tabedit", "Edit a table in an editor")
-        .override_usage("tabedit TABLE")
+        .override_usage("tabedit <tablename>\n       tabedit [-? | -h | --help]")
         .mut_arg("help", |arg| arg.action(ArgAction::SetTrue))
         .after_help("The editor is TABEDITOR, else EDITOR, else vi.")
         .arg(operands("TABLE").help("The table"))

@@ -16,7 +16,12 @@ fn command() -> Command {
         Arg::new(id).short(short).long(id).value_name(value).value_parser(parser).help(help)
     };
     whole("tabprune", "Remove the oldest rows of a log, or all rows of a table")
-        .override_usage("tabprune TABLE -a [-V]\n       tabprune auditlog|eventlog [-V] -n ROWS | -i RECID | -p PERCENT | -d DAYS")
+        .override_usage(
+            "tabprune <tablename> [-V] -a\n       tabprune <tablename> [-V] -n <# of records>\n       \
+             tabprune <tablename> [-V] -i <recid>\n       tabprune <tablename> [-V] -p <percent>\n       \
+             tabprune <tablename> [-V] -d <# of days>\n       tabprune [-h|--help]\n       \
+             tabprune [-v|--version]",
+        )
         .arg(switch("all").short('a').help("All rows, of any table"))
         .arg(number("number", 'n', "ROWS", "So many of the oldest"))
         .arg(number("recid", 'i', "RECID", "Those before this number"))

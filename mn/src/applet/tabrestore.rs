@@ -12,7 +12,10 @@ pub(super) const APPLET: Applet =
 
 fn command() -> Command {
     whole("tabrestore", "Replace the rows of a table by those of a file, or add them")
-        .override_usage("tabrestore [-a] TABLE.csv")
+        .override_usage(
+            "tabrestore <tablename>.csv\n       tabrestore -a <tablename>.csv\n       \
+             tabrestore [-?|-h|--help]\n       tabrestore [-v|--version]",
+        )
         .arg(switch("addrows").short('a').help("Add the rows of the file, and keep the others"))
         .arg(operands("TABLE.csv").help("The file, as tabdump prints it; its name says the table"))
 }

@@ -41,7 +41,7 @@ fn definitions_of_clap_are_sound_and_their_names_are_the_applets() {
 fn every_command_that_takes_a_noderange_can_be_guarded() {
     for applet in APPLETS {
         let mut command = applet.definition();
-        let takes_range = command.render_usage().to_string().contains("NODERANGE");
+        let takes_range = command.render_usage().to_string().to_uppercase().contains("NODERANGE");
         let is_guarded = command.get_arguments().any(|arg| arg.get_id() == "max-nodes");
         assert!(is_guarded || !takes_range, "{}", applet.name);
     }
@@ -137,12 +137,32 @@ fn wrong_usage_is_said_in_xcats_words() {
         ("mkdef -p n1", "The '-p' and '-m' options are not valid for the mkdef command."),
         ("chdef -pm n1", "cannot be used together"),
         ("tabdump a b", "only one table"),
-        ("nodeset n1", "say the state"),
-        ("nodeset n1 boot shell", "Invalid argument: shell"),
-        ("snmove", "say which nodes move"),
-        ("snmove n1 n2 -d sn2", "one noderange only"),
-        ("snmove n1 -i -P all", "cannot be used with"),
-        ("updatenode", "say which nodes"),
+        ("nodeset n1", "Invalid argument: ''"),
+        ("nodeset n1 boot shell", "Invalid argument: 'boot shell'"),
+        ("nodeset n1 boot -a", "'-a' could only be used with 'stat' subcommand."),
+        ("snmove", "A node range or the source service node must be specified."),
+        ("snmove n1 n2 -d sn2", "Too many paramters."),
+        ("snmove n1 -i -P all", "-P and -i flags cannot be specified at the same time."),
+        ("snmove n1 -l", "The '-l' option is not supported for Linux nodes."),
+        ("updatenode", "The noderange should be the first argument."),
+        (
+            "updatenode n1 -F -f",
+            "Choose either -f to sync the service nodes, or -F  to sync the nodes not both.",
+        ),
+        ("updatenode n1 -k -S", "If you use the -k flag, you cannot specify the -S,-P,-f or -F flags."),
+        (
+            "updatenode n1 -f -P",
+            "If you specify the -f flag you must not specify either the -S or -k or -P or -F flags",
+        ),
+        ("updatenode n1 -k -l x", "-l option is not allowed with -k option."),
+        ("updatenode n1 -f -l x", "-l option is not allowed with -f options."),
+        ("updatenode n1 -c", "If you specify the -c flag you must specify the -S flag"),
+        ("updatenode n1 -r /x -P", "-r|--node-rcp option is valid when option -f or -F is specified"),
+        (
+            "updatenode n1 -g",
+            "This option is only valid if site table precreatemypostscripts attribute is 1 or YES",
+        ),
+        ("updatenode n1 -k", "-k is not for the agents here"),
         ("nodech n1", "say what is to be done with n1"),
         ("nodeadd", "say which"),
         ("noderm n1 n2", "in one noderange"),
@@ -152,6 +172,51 @@ fn wrong_usage_is_said_in_xcats_words() {
         let error = parse(line, "").unwrap_err();
         assert!(error.contains(said), "{line}: {error}");
     }
+}
+
+#[test]
+fn the_usage_of_xcats_commands_begins_as_theirs() {
+    for usage in [
+        "chtab keycolname=keyvalue[,keycolname=keyvalue...] tablename.colname=newvalue [tablename.colname=newvalue...]",
+        "dumpxCATdb -h",
+        "gettab [-H|--with-fieldname] key=value,...  table.attribute ...",
+        "lsxcatd [-v|--version]",
+        "makedhcp -n",
+        "makehosts <noderange> [-d] [-n] [-l] [-a] [-o] [-m]",
+        "nodeadd <noderange> groups=<groupnames> [table.column=value] [...]",
+        "nodech <noderange> table.column=value [...]",
+        "nodegrpch <group1,group2,...> [table.column=value] [...]",
+        "nodels [noderange] [-b|--blame] [-H|--with-fieldname] [table.attribute | shortname] [-S][...]",
+        "noderm noderange",
+        "nodestat [noderange] [-m|--usemon] [-p|powerstat] [-f|--usefping] [-u|--updatedb]",
+        "tabdump [-d] [table]",
+        "tabedit <tablename>",
+        "tabgrep nodename",
+        "tabprune <tablename> [-V] -a",
+        "tabrestore <tablename>.csv",
+    ] {
+        let applet = find(usage.split(' ').next().unwrap()).unwrap();
+        assert!(applet.usage().contains(&format!("\nUsage: {usage}\n")), "{}", applet.usage());
+    }
+}
+
+#[test]
+fn asking_ends_as_in_xcat() {
+    let ended = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let applet = find(words[0]).unwrap();
+        let matches = applet.definition().try_get_matches_from(&words).unwrap();
+        match (applet.ask)(&matches, &mut Intake::with("", PathBuf::new())) {
+            Ok(Parsed::End(text, status)) => (text.contains("Usage: "), status),
+            _ => panic!("{line}"),
+        }
+    };
+    for line in ["tabgrep -h", "tabedit -h", "gettab", "chtab", "tabch -d key=x"] {
+        assert_eq!(ended(line), (line != "tabch -d key=x", 1), "{line}");
+    }
+    assert!(find("makenetworks").unwrap().version().starts_with("makenetworks - Version "));
+    let Asked::Operate(Operation::Lsmn(args)) = asked("lsxcatd -d") else { panic!() };
+    assert!(args.xcats && args.database && !args.version);
 }
 
 #[test]
@@ -183,6 +248,9 @@ fn updatenode_without_an_action_does_everything() {
     assert_eq!(run("updatenode n1 -P"), ("n1".into(), list(&[]), false));
     assert_eq!(run("updatenode -P n1"), ("n1".into(), list(&[]), false));
     assert_eq!(run("updatenode n1 a,b"), ("n1".into(), list(&["a", "b"]), false));
+    assert_eq!(run("updatenode n1 -S --fanout=8"), ("n1".into(), list(&["ospkgs", "otherpkgs"]), false));
+    assert_eq!(run("updatenode n1 -SF -P a"), ("n1".into(), list(&["ospkgs", "otherpkgs", "a"]), true));
+    assert_eq!(run("updatenode n1 -S -P"), ("n1".into(), list(&[]), false));
 }
 
 #[test]

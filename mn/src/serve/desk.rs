@@ -131,7 +131,7 @@ impl Desk {
         };
         drop(command);
         let facts = Facts::of(&asked);
-        let entry = self.entry(asker, facts.command, facts.operand().unwrap_or_default(), &words);
+        let entry = self.entry(asker, facts.known_as(&name), facts.operand().unwrap_or_default(), &words);
         let pending = Pending::new(&self.site.audit, entry);
         let (asked, words) = match self.judge(asker, asked, words).await {
             Ok(allowed) => allowed,

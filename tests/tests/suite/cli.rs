@@ -95,10 +95,10 @@ fn what_is_unknown_or_malformed_is_refused_and_changes_nothing() {
                 ("updatenode n001 -P nope", 1, &["nope", "try"]),
                 ("updatenode n001 -P ../../authority", 1, &["../../authority", "try"]),
                 // Wrong usage: xCAT's commands say 1, ours 2.
-                ("snmove n001 -d sn2 -i -P all", 1, &["--ignorenodes", "--postscripts"]),
+                ("snmove n001 -d sn2 -i -P all", 1, &["-P and -i flags", "same time"]),
                 ("snmove", 1, &["Usage: snmove"]),
                 ("chdef n001 ip", 1, &["Usage: chdef"]),
-                ("nodeset n001", 1, &["say the state"]),
+                ("nodeset n001", 1, &["Invalid argument: ''", "Usage: nodeset"]),
                 ("mn frobnicate", 2, &["frobnicate"]),
                 ("mn token create", 2, &["NAME"]),
             ],

@@ -110,7 +110,7 @@ fn nodes_are_asked_and_what_they_say_is_kept() {
                 ("nodestat n1 --known", 0, "n1: noping", ""),
                 ("nodestat n9", 1, "", "Error: Invalid nodes and/or groups in noderange: n9\n"),
                 ("lsxcatd -t", 0, "This is a Management Node", ""),
-                ("lsxcatd -d", 0, "dbengine=sled", ""),
+                ("lsxcatd -d", 0, "dbengine=SQLite", ""),
             ],
         )?;
         assert!(cluster.ok("lsxcatd -v")?.starts_with("Version "));

@@ -148,7 +148,7 @@ fn the_audit_log_is_pruned_and_not_written() {
         cluster.ok(&format!("tabdump -f {} auditlog", file.display()))?;
         let refused = cluster.command(&format!("tabrestore {}", file.display()))?;
         assert!(refused.status == 1 && refused.err.contains("nobody writes it"), "{refused:?}");
-        assert_eq!(cluster.ok("gettab command=tabch auditlog.args")?, "key=a site.value=1\n");
+        assert_eq!(cluster.ok("gettab command=chtab auditlog.args")?, "key=a site.value=1\n");
         assert_eq!(cluster.ok("tabprune auditlog -a")?, "tabprune of auditlog complete.\n");
         assert!(!cluster.ok("tabdump auditlog")?.contains("key=a"));
         Ok(())

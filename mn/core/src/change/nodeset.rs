@@ -54,7 +54,7 @@ pub fn plan(model: &Model, arguments: &Nodeset, context: &Context) -> Outcome {
             }
             Err(why) => {
                 draft.rollback(savepoint);
-                talk.error(&format!("{node}: {why}"));
+                talk.error_of(node, &why);
             }
         }
     }
@@ -78,7 +78,7 @@ fn asked(model: &Model, word: &str, talk: &mut Talk<'_>) -> Option<State> {
         None if word == "osimage" => State::Image(None),
         Some(("osimage", name)) if !name.is_empty() => State::Image(Some(name.to_owned())),
         _ => {
-            talk.error(&format!("Invalid argument: {word}"));
+            talk.error(&unknown(word));
             talk.hint("  try      nodeset NODERANGE boot|offline|shell|osimage[=NAME]|stat");
             return None;
         }
@@ -92,6 +92,19 @@ fn asked(model: &Model, word: &str, talk: &mut Talk<'_>) -> Option<State> {
         return None;
     }
     Some(state)
+}
+
+/// What xCAT says of a state that is none.
+fn unknown(word: &str) -> String {
+    match word.split('=').next().unwrap_or(word) {
+        "osimage" => format!("invalid argument: \"{word}\""),
+        "install" | "netboot" | "statelite" => {
+            "The options \"install\", \"netboot\", and \"statelite\" have been deprecated, use \
+             \"osimage=<osimage_name>\" instead."
+                .to_owned()
+        }
+        _ => format!("Unknown state {word} requested"),
+    }
 }
 
 fn stat(model: &Model, nodes: &[NodeName], talk: &mut Talk<'_>) {
@@ -127,11 +140,15 @@ fn image(draft: &mut Draft, node: &NodeName, key: &RowKey, name: Option<&str>) -
     let own =
         || draft.model().cell(table::NODETYPE, node.as_str(), "provmethod").map(std::borrow::Cow::into_owned);
     let name = name.map(str::to_owned).or_else(own);
-    let name = name.ok_or("no image is named, and the node has no provmethod; try osimage=NAME")?;
+    let name =
+        name.ok_or("OS image name must be specified in nodetype.provmethod\n  try      osimage=NAME")?;
     let row = draft.model().tables().row(table::OSIMAGE, &name).cloned();
     let row = row.ok_or_else(|| format!("Cannot find the OS image {name} in the osimage table."))?;
     let cell = |column| row.cell(column).unwrap_or_default().to_owned();
     let (method, os, arch, profile) = (cell("provmethod"), cell("osvers"), cell("osarch"), cell("profile"));
+    if method.is_empty() {
+        return Err(format!("osimage.provmethod for {name} must be set."));
+    }
     if !matches!(method.as_str(), "install" | "netboot" | "statelite") {
         return Err(format!(
             "the image {name} has provmethod {method:?}, which is none of install, netboot, statelite"
@@ -156,4 +173,52 @@ fn image(draft: &mut Draft, node: &NodeName, key: &RowKey, name: Option<&str>) -
         }
     }
     Ok(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Mode, Range};
+    use crate::fixture;
+
+    fn run(state: &str) -> String {
+        let model = fixture::model(
+            "nodelist n1 groups=all
+             nodelist n2 groups=all
+             nodetype n2 provmethod=bare
+             osimage bare osvers=debian12",
+        );
+        let context = Context { server: "mn".to_owned(), ..Context::default() };
+        let args = Nodeset { mode: Mode::default(), nodes: Range::new("n1-n2"), state: state.to_owned() };
+        let outcome = plan(&model, &args, &context);
+        let said = outcome.lines.into_iter().map(|line| match line {
+            Line::Out(text) | Line::Err(text) => text,
+            Line::Record(value) => panic!("{value}"),
+        });
+        said.chain([format!("= {}", outcome.status)]).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused_in_xcats_words() {
+        assert_eq!(run("boot"), "n1: boot\nn2: boot\n= 0");
+        insta::assert_snapshot!(run("bot"), @"
+        Error: [mn]: Unknown state bot requested
+          try      nodeset NODERANGE boot|offline|shell|osimage[=NAME]|stat
+        = 1
+        ");
+        assert!(run("osimage=").starts_with("Error: [mn]: invalid argument: \"osimage=\"\n"));
+        for word in ["install", "netboot=x", "statelite"] {
+            assert!(run(word).contains("have been deprecated, use \"osimage=<osimage_name>\""), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_one_node_has_its_name_first() {
+        insta::assert_snapshot!(run("osimage"), @"
+        n1: [mn]: Error: OS image name must be specified in nodetype.provmethod
+          try      osimage=NAME
+        n2: [mn]: Error: osimage.provmethod for bare must be set.
+        = 1
+        ");
+    }
 }

@@ -113,8 +113,9 @@ pub(crate) fn named(model: &Model, words: &[String]) -> Result<Named, Vec<Refusa
             }
             None if BUILT_IN.contains(&name) => named.settle = true,
             None => {
-                let refusal = Refusal::new(format!("there is no script {name:?}"));
-                refusals.push(refusal.attempt(format!(
+                // xCAT's words; the folder is the one of the served tree.
+                let text = format!("The postscript /install/postscripts/{name} does not exist.");
+                refusals.push(Refusal::new(text).attempt(format!(
                     "put it into the management node's folder as tree/install/postscripts/{name}"
                 )));
             }

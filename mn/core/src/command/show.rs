@@ -97,7 +97,7 @@ pub struct Gettab {
     pub header: bool,
 }
 
-/// The arguments of `lsmn` and `lsxcatd`. Nothing set means the overview.
+/// The arguments of `lsmn` and `lsxcatd`. Nothing to be shown means the overview.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lsmn {
     /// `-v`: its version.
@@ -106,6 +106,15 @@ pub struct Lsmn {
     pub kind: bool,
     /// `-d`: what it keeps its tables in.
     pub database: bool,
+    /// Whether it is asked as `lsxcatd`, by scripts that know four words for an engine.
+    pub xcats: bool,
+}
+
+impl Lsmn {
+    /// Whether something is named that is to be shown.
+    pub const fn is_for_something(self) -> bool {
+        self.version || self.kind || self.database
+    }
 }
 
 /// Which names are asked for.

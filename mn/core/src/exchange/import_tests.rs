@@ -214,7 +214,7 @@ fn a_dump_of_xcat_is_imported_with_a_report_that_is_right() {
     let args = Import { files, ..args(Source::Xcat, &[]) };
     let outcome = planned(&model, &args);
     insta::assert_snapshot!(said(&outcome), @r#"
-    not taken: auditlog.csv: auditlog: its 1 lines are what the old system saw or did
+    not taken: auditlog.csv: auditlog: its one line is what the old system saw or did
     not taken: nodepos.csv:1: shelf9: nodepos has no such column
     not taken: site.csv:3: site master: the address of this management node stays; chdef -t site master=… sets it
     not taken: oldtable.csv: oldtable: there is no such table
@@ -268,4 +268,18 @@ fn a_cluster_of_five_thousand_nodes_is_planned_at_once() {
     let outcome = planned(&model, &Import { files: dump(5000), ..args(Source::Xcat, &[]) });
     assert_eq!(outcome.status, 0, "{}", said(&outcome));
     assert_eq!(after(&model, outcome).node_count(), 5050);
+}
+
+#[test]
+fn files_of_a_dump_that_have_no_rows_are_not_told() {
+    let files = [
+        ("site.csv", "#key,value,comments,disable\n\"a\",\"1\",,\n"),
+        ("nodehm.csv", "#node,mgt\n"),
+        ("auditlog.csv", "#recid,audittime\n"),
+        ("oldtable.csv", "#a,b\n\n"),
+    ];
+    insta::assert_snapshot!(said(&planned(&fixture::model(""), &args(Source::Xcat, &files))), @"
+    site.csv: 1 taken
+    1 created, 0 changed, 0 unchanged, 0 removed.
+    ");
 }

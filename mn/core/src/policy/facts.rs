@@ -51,6 +51,9 @@ pub struct Definitions<'a> {
     members: Vec<&'a str>,
 }
 
+/// Commands that have a second name, first the one by which rows of the policy table know them.
+const TWINS: [(&str, &str); 2] = [("lsxcatd", "lsmn"), ("tabch", "chtab")];
+
 /// Groups and nodes, the two types of object that reach nodes.
 const NODE: &str = "node";
 const GROUP: &str = "group";
@@ -66,6 +69,12 @@ impl<'a> Facts<'a> {
             Asked::Query(query) | Asked::Past(_, query) => Self::of_query(query),
             Asked::Operate(operation) => Self::of_operation(operation),
         }
+    }
+
+    /// The name that a record of it has: the one that was typed, where a command goes by two.
+    pub fn known_as(&self, typed: &str) -> &'static str {
+        let is_typed = |(first, second): &&(&str, &str)| *first == self.command && *second == typed;
+        TWINS.iter().find(is_typed).map_or(self.command, |(_, second)| *second)
     }
 
     fn of_change(command: &'a Command) -> Self {

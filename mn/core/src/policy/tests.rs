@@ -1,7 +1,7 @@
 //! The case table of the reference, row by row, and what is decided otherwise here.
 
 use super::*;
-use crate::command::{Command, Define, Lsdef, Nodels, Query, Range, Rmdef, Tabdump};
+use crate::command::{Command, Define, Lsdef, Lsmn, Nodels, Operation, Query, Range, Rmdef, Tabch, Tabdump};
 use crate::fixture;
 
 const NODES: &str = "
@@ -170,7 +170,7 @@ fn a_row_without_a_name_is_for_nobody_without_a_name() {
 fn root_is_denied_by_name_alone_and_never_kept_from_the_table() {
     let by_name = Table::root("policy 0.5 name=root commands=nodels rule=deny");
     by_name.each(&[("nodels n1", false), ("lsdef n1", true)]);
-    let tabch = Asked::Change(Command::Tabch(crate::command::Tabch::default()));
+    let tabch = Asked::Change(Command::Tabch(Tabch::default()));
     let all = Table::root("policy 0.5 name=root rule=deny");
     assert!(all.judge(&tabch, None).is_ok() && !all.may("nodels n1"));
     let named = Table::bob("policy 6 name=bob commands=chtab rule=allow");
@@ -178,6 +178,16 @@ fn root_is_denied_by_name_alone_and_never_kept_from_the_table() {
     let everybody = Table::root("policy 0.5 rule=deny\npolicy 0.6 name=* rule=deny");
     everybody.each(&[("nodels n1", true), ("chdef -t policy 0.5 rule=allow", true)]);
     assert!(!Table::bob("policy 0.5 rule=deny\npolicy 6 name=bob rule=allow").may("nodels n1"));
+}
+
+#[test]
+fn a_record_has_the_name_that_was_typed() {
+    let tabch = Asked::Change(Command::Tabch(Tabch::default()));
+    let known_as = |typed| Facts::of(&tabch).known_as(typed);
+    assert_eq!((known_as("chtab"), known_as("tabch")), ("chtab", "tabch"));
+    assert_eq!(known_as("lsmn"), "tabch", "another name is not believed");
+    let lsmn = Asked::Operate(Operation::Lsmn(Lsmn::default()));
+    assert_eq!((Facts::of(&lsmn).known_as("lsmn"), Facts::of(&lsmn).command), ("lsmn", "lsxcatd"));
 }
 
 #[test]

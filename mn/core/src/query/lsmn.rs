@@ -23,8 +23,12 @@ pub struct Daemon {
     pub current: usize,
 }
 
-/// What keeps the tables, as xCAT names an engine.
+/// What keeps the tables.
 const ENGINE: &str = "sled";
+
+/// xCAT's word for tables that the daemon itself keeps in files. Its scripts take every word but this
+/// for a database server, which they go on to look for: `SQLite` is what is true in their words.
+const EMBEDDED: &str = "SQLite";
 
 /// Shows what was asked for.
 pub fn show(model: &Model, daemon: &Daemon, args: Lsmn, context: &Context, out: &mut dyn FnMut(Line)) {
@@ -50,7 +54,7 @@ pub fn show(model: &Model, daemon: &Daemon, args: Lsmn, context: &Context, out: 
         return;
     }
     let mut say = |text: String| out(Line::Out(text));
-    if args == Lsmn::default() {
+    if !args.is_for_something() {
         say(format!("management node  {}", context.server));
         say(format!("version          {}", daemon.version));
         say(format!("folder           {} ({ENGINE})", daemon.dir));
@@ -70,7 +74,7 @@ pub fn show(model: &Model, daemon: &Daemon, args: Lsmn, context: &Context, out: 
         say("This is a Management Node".to_owned());
     }
     if args.database {
-        say(format!("dbengine={ENGINE}"));
+        say(format!("dbengine={}", if args.xcats { EMBEDDED } else { ENGINE }));
     }
 }
 
@@ -101,8 +105,9 @@ mod tests {
 
     #[test]
     fn xcats_options_give_xcats_lines() {
-        let all = Lsmn { version: true, kind: true, database: true };
-        assert_eq!(run(all, false), "Version 1.2.3 (Drover)\nThis is a Management Node\ndbengine=sled");
+        let all = Lsmn { version: true, kind: true, database: true, xcats: true };
+        assert_eq!(run(all, false), "Version 1.2.3 (Drover)\nThis is a Management Node\ndbengine=SQLite");
+        assert_eq!(run(Lsmn { database: true, ..Lsmn::default() }, false), "dbengine=sled");
         assert_eq!(run(Lsmn { kind: true, ..Lsmn::default() }, false), "This is a Management Node");
     }
 

@@ -83,9 +83,15 @@ fn rows(
     out: &mut dyn FnMut(Line),
 ) {
     if !context.view.json {
+        if last.is_some() && model.tables().count(table) == 0 {
+            return out(Line::Out(format!("Nothing to display from {table}.")));
+        }
         out(Line::Out(csv::header(table.table())));
     }
-    let rows = in_order(model, table);
+    // As in xCAT, a selection is among the rows that count, unless it asks for the others.
+    let with_disabled = conditions.iter().any(|condition| condition.column == "disable");
+    let counts = |row: &&Row| conditions.is_empty() || with_disabled || row.is_live();
+    let rows = in_order(model, table).filter(counts);
     let found = rows.filter(|row| conditions.iter().all(|condition| condition.holds(row)));
     let Some(last) = last else {
         found.for_each(|row| out(show(table, row, context)));
@@ -201,6 +207,35 @@ fn like(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn run(args: Tabdump) -> String {
+        let model = crate::fixture::model("site a value=1\nsite b value=1 disable=1");
+        let mut said = Vec::new();
+        answer(&model, &args, &Context::default(), &mut |line| match line {
+            Line::Out(text) | Line::Err(text) => said.push(text),
+            Line::Record(value) => panic!("{value}"),
+        });
+        said.join("\n")
+    }
+
+    fn of(table: &str) -> Tabdump {
+        Tabdump { table: Some(table.to_owned()), ..Tabdump::default() }
+    }
+
+    #[test]
+    fn a_selection_is_among_the_rows_that_count() {
+        let select = |text: &str| run(Tabdump { select: vec![text.to_owned()], ..of("site") });
+        let header = "#key,value,comments,disable\n";
+        assert_eq!(run(of("site")), format!("{header}\"a\",\"1\",,\n\"b\",\"1\",,\"1\""));
+        assert_eq!(select("value==1"), format!("{header}\"a\",\"1\",,"));
+        assert_eq!(select("disable==1"), format!("{header}\"b\",\"1\",,\"1\""));
+    }
+
+    #[test]
+    fn the_last_rows_of_an_empty_log_are_said_to_be_none() {
+        assert_eq!(run(Tabdump { last: Some(3), ..of("eventlog") }), "Nothing to display from eventlog.");
+        assert!(run(of("eventlog")).starts_with("#recid,"));
+    }
 
     #[test]
     fn like_is_sqls() {

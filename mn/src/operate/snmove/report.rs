@@ -97,7 +97,8 @@ impl Report {
         for plan in &self.plans {
             for moving in &plan.nodes {
                 for (attribute, before, after) in &moving.changes {
-                    speaker.out(format!("{}: {attribute}: {before:?} -> {after:?}", moving.node)).await;
+                    let (before, after) = (shown(before), shown(after));
+                    speaker.out(format!("{}: {attribute}: {before} -> {after}", moving.node)).await;
                 }
             }
             let from: BTreeSet<&str> =
@@ -177,6 +178,11 @@ impl Report {
             "seconds": since(self.start).as_secs_f64(),
         })
     }
+}
+
+/// A value as every diff shows it.
+fn shown(value: &str) -> &str {
+    if value.is_empty() { "(unset)" } else { value }
 }
 
 /// `1 node`, `2 nodes`.

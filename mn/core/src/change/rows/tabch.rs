@@ -116,6 +116,10 @@ fn set(
     let found = if keys.is_empty() { Vec::new() } else { meant(draft.model(), table, keys) };
     let mut rows: Vec<(Option<RowKey>, Row)> = found.into_iter().map(|(key, row)| (Some(key), row)).collect();
     if rows.is_empty() {
+        // A row of which only the selection would be set is not made, as in xCAT: it says nothing.
+        if words.iter().all(|word| word.value.is_empty() || word.value == UNSET) {
+            return Some(());
+        }
         let selected = keys.iter().map(|(column, value)| (column.as_str(), value.as_str()));
         rows.push((None, selected.collect()));
     }

@@ -399,3 +399,12 @@ proptest! {
         prop_assert_eq!(other.dump("passwd"), dump);
     }
 }
+
+#[test]
+fn a_row_of_which_nothing_is_set_is_not_made() {
+    let mut desk = Desk::new("site a value=1");
+    assert_eq!(desk.chtab("key=b site.value="), "");
+    assert_eq!(desk.chtab("key=c site.value=NULL"), "");
+    assert_eq!(desk.chtab("key=a site.value="), "");
+    assert_eq!(desk.dump("site"), "#key,value,comments,disable\n\"a\",,,");
+}

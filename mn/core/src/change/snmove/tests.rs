@@ -225,10 +225,10 @@ fn refusals_say_what_why_and_what_to_try() {
       try      another -D, or none
     ");
     let script = Snmove { postscripts: Some("syslog,nosuch arg,all".to_owned()), ..to("n1", "sn2") };
-    insta::assert_snapshot!(refusals(&model, &script), @r#"
-    snmove: there is no script "nosuch"
+    insta::assert_snapshot!(refusals(&model, &script), @r"
+    snmove: The postscript /install/postscripts/nosuch does not exist.
       try      put it into the management node's folder as tree/install/postscripts/nosuch
-    "#);
+    ");
     insta::assert_snapshot!(refusals(&model, &Snmove::default()), @r"
     snmove: nothing says which nodes are to move
       try      snmove NODERANGE -d SN, or snmove -s SN1 -d SN2

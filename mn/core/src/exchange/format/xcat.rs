@@ -40,17 +40,19 @@ impl Taker {
     fn file(&mut self, file: &str, text: &str) {
         let whole = Place::new(file, 0);
         let name = file.strip_suffix(".csv").unwrap_or(file);
-        let Ok(table) = TableId::named(name) else {
-            return self.reading.note(whole, name, "there is no such table");
+        let lines = text.lines().skip(1).filter(|line| !line.trim().is_empty()).count();
+        // Of most tables a dump has the header alone, and there is nothing to say of them.
+        let why = match TableId::named(name) {
+            Ok(table) if scope::is_definition(table) => return self.table(table, file, text),
+            _ if lines == 0 => return,
+            Ok(_) if lines == 1 => "its one line is what the old system saw or did".to_owned(),
+            Ok(_) => format!("its {lines} lines are what the old system saw or did"),
+            Err(_) => "there is no such table".to_owned(),
         };
-        if !scope::is_definition(table) {
-            let rows = text.lines().count().saturating_sub(1);
-            return self.reading.note(
-                whole,
-                name,
-                format!("its {rows} lines are what the old system saw or did"),
-            );
-        }
+        self.reading.note(whole, name, why);
+    }
+
+    fn table(&mut self, table: TableId, file: &str, text: &str) {
         match csv::read_known(table, text.as_bytes()) {
             Ok((sheet, unknown)) => {
                 for column in unknown {
@@ -65,7 +67,7 @@ impl Taker {
             }
             Err(errors) => {
                 for error in errors {
-                    self.reading.fault(whole.clone(), name, error.to_string());
+                    self.reading.fault(Place::new(file, 0), table.name(), error.to_string());
                 }
             }
         }
