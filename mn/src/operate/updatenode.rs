@@ -51,6 +51,14 @@ pub(super) async fn run(ground: &Ground, args: Updatenode) -> u8 {
         return ground.fault(&error).await;
     }
     match planned {
+        // In the frame of every command with a noderange, as xCAT's server refuses it.
+        Err(refusals) if args.nodes.expand(&ground.model()).is_err() => {
+            for refusal in refusals {
+                // Whoever has gone does not hear it.
+                let _ = ground.say(Line::Err(refusal.render("Error"))).await;
+            }
+            1
+        }
         Err(refusals) => ground.refuse(&refusals).await,
         Ok(plan) => {
             let dry_run = args.mode.dry_run;

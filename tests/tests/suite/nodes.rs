@@ -65,6 +65,12 @@ fn what_is_wrong_ends_as_in_xcat_and_changes_nothing() {
             &[
                 ("nodech n1,n9 groups=x", 1, "", "Error: Invalid nodes and/or groups in noderange: n9\n"),
                 ("noderm n1,n9", 1, "", "Error: Invalid nodes and/or groups in noderange: n9\n"),
+                ("updatenode n9 -F", 1, "", "Error: Invalid nodes and/or groups in noderange: n9\n"),
+                ("updatenode n1 -fF", 1, "", "Error: Choose either -f to sync the service nodes"),
+                ("nodeset n1 foo", 1, "", "Error: [mn]: Unknown state foo requested\n"),
+                ("nodeset n1 osimage", 1, "", "n1: [mn]: Error: OS image name must be specified"),
+                ("chtab node=n1 hosts.ip=", 0, "", ""),
+                ("tabgrep -h | grep -c Usage", 0, "1", ""),
                 ("nodech n1 groups-=x | cat", 0, "", "Error: ["),
                 ("nodech n1 nosuch.x=1 groups=x", 1, "", "Error: ["),
                 ("nodech -d n1 nodelist.groups", 1, "", "Error: ["),
