@@ -160,19 +160,19 @@ impl<'a> Condition<'a> {
             "!=" => held != self.value,
             "=~" => like(self.value, held),
             "!~" => !like(self.value, held),
-            "<" => compare(held, self.value) == Ordering::Less,
-            "<=" => compare(held, self.value) != Ordering::Greater,
-            ">" => compare(held, self.value) == Ordering::Greater,
-            _ => compare(held, self.value) != Ordering::Less,
+            "<" => self.compare(held) == Ordering::Less,
+            "<=" => self.compare(held) != Ordering::Greater,
+            ">" => self.compare(held) == Ordering::Greater,
+            _ => self.compare(held) != Ordering::Less,
         }
     }
-}
 
-/// As numbers where both are numbers, else as text.
-fn compare(held: &str, value: &str) -> Ordering {
-    match (held.parse::<i64>(), value.parse::<i64>()) {
-        (Ok(held), Ok(value)) => held.cmp(&value),
-        _ => held.cmp(value),
+    /// As text, which every column of xCAT's is but the numbers of a log's rows.
+    fn compare(&self, held: &str) -> Ordering {
+        match (held.parse::<i64>(), self.value.parse::<i64>()) {
+            (Ok(held), Ok(value)) if self.column == "recid" => held.cmp(&value),
+            _ => held.cmp(self.value),
+        }
     }
 }
 
@@ -229,6 +229,19 @@ mod tests {
         assert_eq!(run(of("site")), format!("{header}\"a\",\"1\",,\n\"b\",\"1\",,\"1\""));
         assert_eq!(select("value==1"), format!("{header}\"a\",\"1\",,"));
         assert_eq!(select("disable==1"), format!("{header}\"b\",\"1\",,\"1\""));
+    }
+
+    #[test]
+    fn numbers_are_compared_as_text_but_for_those_of_a_log() {
+        let holds = |table, text, held: (&str, &str)| {
+            Condition::parse(table, text).unwrap().holds(&[held].into_iter().collect())
+        };
+        assert!(
+            holds(schema::SITE, "value<9", ("value", "10"))
+                && holds(schema::SITE, "value>=5", ("value", "6"))
+        );
+        assert!(!holds(schema::AUDITLOG, "recid<9", ("recid", "10")));
+        assert!(holds(schema::AUDITLOG, "recid>9", ("recid", "10")));
     }
 
     #[test]
