@@ -406,5 +406,5 @@ fn a_row_of_which_nothing_is_set_is_not_made() {
     assert_eq!(desk.chtab("key=b site.value="), "");
     assert_eq!(desk.chtab("key=c site.value=NULL"), "");
     assert_eq!(desk.chtab("key=a site.value="), "");
-    assert_eq!(desk.dump("site"), "#key,value,comments,disable\n\"a\",,,");
+    assert_eq!(desk.dump("site"), "#key,value,comments,disable\n\"a\",,,\n");
 }
