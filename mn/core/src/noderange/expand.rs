@@ -363,7 +363,8 @@ impl<'a> Evaluator<'a> {
 
     fn spend_name(&mut self, word: &str) -> Result<(), NoderangeError> {
         self.names = self.names.checked_sub(1).ok_or_else(|| too_many(word))?;
-        self.letters = self.letters.checked_sub(word.len()).ok_or(NoderangeError::TooMuchWork)?;
+        let letters = word.len().saturating_add(shape::letters(word));
+        self.letters = self.letters.checked_sub(letters).ok_or(NoderangeError::TooMuchWork)?;
         Ok(())
     }
 

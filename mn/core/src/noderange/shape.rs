@@ -84,17 +84,43 @@ fn count(item: &str) -> u64 {
     sides.map_or(1, |(first, last): (u64, u64)| last.saturating_sub(first).saturating_add(1))
 }
 
+/// How many letters the brackets of a word are written out to. What stands around them is repeated at
+/// each number of each item, so that a long text with many dashes becomes a very long one.
+pub(super) fn letters(word: &str) -> usize {
+    let Some(Brackets { before, list, after, .. }) = Brackets::of(word) else { return 0 };
+    let numbers = list.split([',', '-', ':']).count();
+    numbers.saturating_mul(before.len() + after.len()).saturating_add(list.len())
+}
+
+/// The first pair of brackets of a word that are read.
+struct Brackets<'a> {
+    before: &'a str,
+    list: &'a str,
+    /// What stands behind, where there are no more brackets.
+    after: &'a str,
+    /// What stands behind, where there are.
+    rest: Option<&'a str>,
+}
+
+impl<'a> Brackets<'a> {
+    fn of(word: &'a str) -> Option<Self> {
+        // At least one character before the bracket and one in it, which may itself be a bracket.
+        let open = word.char_indices().skip(1).find(|(_, c)| *c == '[').map(|(at, _)| at)?;
+        let inside = word.get(open + 1..)?;
+        let first = inside.chars().next()?.len_utf8();
+        let close = first + inside.get(first..)?.find(']')?;
+        let (before, list, rest) = (word.get(..open)?, inside.get(..close)?, inside.get(close + 1..)?);
+        let has_more =
+            rest.find('[').is_some_and(|at| rest.get(at + 2..).is_some_and(|rest| rest.contains(']')));
+        let (after, rest) = if has_more { ("", Some(rest)) } else { (rest, None) };
+        Some(Self { before, list, after, rest })
+    }
+}
+
 /// `PRE[LIST]POST`: each item of the list is written out with what stands around it, `n[1-3]x` as
 /// `n1x-n3x`, so that one rule reads both.
 fn brackets(word: &str) -> Option<Shape> {
-    // At least one character before the bracket and one in it, which may itself be a bracket.
-    let open = word.char_indices().skip(1).find(|(_, c)| *c == '[').map(|(at, _)| at)?;
-    let inside = word.get(open + 1..)?;
-    let first = inside.chars().next()?.len_utf8();
-    let close = first + inside.get(first..)?.find(']')?;
-    let (before, list, rest) = (word.get(..open)?, inside.get(..close)?, inside.get(close + 1..)?);
-    let has_more = rest.find('[').is_some_and(|at| rest.get(at + 2..).is_some_and(|rest| rest.contains(']')));
-    let after = if has_more { "" } else { rest };
+    let Brackets { before, list, after, rest } = Brackets::of(word)?;
     let items = list.split(',').map(|item| {
         let mut text = String::new();
         for part in item.split_inclusive(['-', ':']) {
@@ -108,7 +134,10 @@ fn brackets(word: &str) -> Option<Shape> {
         text
     });
     let items = items.collect();
-    Some(if has_more { Shape::Glued { items, rest: rest.to_owned() } } else { Shape::Items(items) })
+    Some(match rest {
+        Some(rest) => Shape::Glued { items, rest: rest.to_owned() },
+        None => Shape::Items(items),
+    })
 }
 
 /// `FRONT+N`: FRONT ends in a number, or in a number and a domain.
@@ -194,6 +223,20 @@ mod tests {
     fn the_size_of_a_product_is_known_before_it_is_written() {
         assert_eq!((size("n1"), size("n[1-3,7]"), size("a[1-10]b[1-10]c[1:10]")), (1, 4, 1000));
         assert_eq!(size("n[0-18446744073709551615][1-2]"), u64::MAX);
+    }
+
+    #[test]
+    fn the_letters_of_brackets_are_known_before_they_are_written() {
+        for word in
+            ["n1", "n[1-3]x", "n[1-3,5]x", "n[]", "n[-]x", "n[1-2-3-4]longer", "a[1,2-3]b[4]", "[1]", "n[--]"]
+        {
+            let written = match brackets(word) {
+                Some(Shape::Items(items) | Shape::Glued { items, .. }) => items.concat().len(),
+                _ => 0,
+            };
+            assert!(written <= letters(word), "{word}: {written}, {}", letters(word));
+        }
+        assert!(letters(&format!("{}[{}]", "n".repeat(1000), "1-".repeat(1000))) > 1_000_000);
     }
 
     fn show(word: &str) -> String {

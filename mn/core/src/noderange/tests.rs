@@ -110,6 +110,14 @@ fn joined(nodes: &[NodeName]) -> String {
 }
 
 #[test]
+fn brackets_that_spell_too_much_are_refused_before_they_are_written() {
+    // A megabyte a word, for hundreds of words: it was written out before it was counted.
+    let text = format!("n[{}1]n[000-111]n[015-037]", "003-".repeat(4000));
+    let refused = expand(&text, &fixture(), Options::default(), &|_| None);
+    assert!(matches!(refused, Err(NoderangeError::TooMuchWork)), "{refused:?}");
+}
+
+#[test]
 fn every_observed_case_means_the_observed_nodes() {
     let model = fixture();
     for case in include_str!("cases.tsv").lines().skip(1) {
