@@ -6,17 +6,18 @@
 //! batch that is not in `.state` is cut off again on opening. So a line is neither lost nor doubled.
 //!
 //! The lines are kept as they came, and nothing here reads them. Files may be rotated from outside
-//! by renaming; a file that is shorter than noted is left alone.
+//! by renaming; a file that is not the one that was noted is left alone. A file is known by its end
+//! and not by its inode, so that a folder that was restored from a backup or a snapshot is mended too.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use common::id::{NodeName, SnName};
+use common::id::{Digest, NodeName, SnName};
 use common::wire::push::LogLine;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -58,10 +59,29 @@ enum State {
     V1 { batch: u64, cursors: Cursors },
 }
 
-/// Versions of what is in `.intent`: the files of a batch, their inodes and lengths before it.
+/// Versions of what is in `.intent`: the files of a batch as they were before it.
 #[derive(Serialize, Deserialize)]
 enum Intent {
-    V1 { batch: u64, files: Vec<(NodeName, u64, u64)> },
+    V1 { batch: u64, files: Vec<Noted> },
+}
+
+/// A file before a batch.
+#[derive(Serialize, Deserialize)]
+struct Noted {
+    node: NodeName,
+    length: u64,
+    /// Of what stands before `length`, see [`ending`]; by it the file is known again.
+    end: Digest,
+}
+
+/// How much of a file's end is noted, in bytes: some lines, with their times.
+const ENDING: u64 = 2048;
+
+/// The digest of the last bytes of a file's first `length`.
+fn ending(file: &File, length: u64) -> io::Result<Digest> {
+    let mut bytes = vec![0; usize::try_from(length.min(ENDING)).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, length.saturating_sub(ENDING))?;
+    Ok(Digest::of(&bytes))
 }
 
 /// The log files and how far they have come. Blocks on the disk.
@@ -109,15 +129,14 @@ impl LogFiles {
         if batch <= self.batch {
             return Ok(());
         }
-        for (node, inode, length) in files {
-            let file = match File::options().write(true).open(self.path(&node)) {
+        for Noted { node, length, end } in files {
+            let file = match File::options().read(true).write(true).open(self.path(&node)) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let now = file.metadata()?;
-            // An inode of 0 stands for a file that the batch was about to make.
-            if now.len() > length && (inode == 0 || now.ino() == inode) {
+            // Shorter, or with another end, it is not the file of the batch any more.
+            if file.metadata()?.len() > length && ending(&file, length)? == end {
                 file.set_len(length)?;
                 file.sync_all()?;
             }
@@ -144,9 +163,14 @@ impl LogFiles {
     }
 
     fn note_intent<'a>(&self, batch: u64, nodes: impl Iterator<Item = &'a NodeName>) -> io::Result<()> {
-        let noted = nodes.map(|node| match std::fs::metadata(self.path(node)) {
-            Ok(now) => Ok((node.clone(), now.ino(), now.len())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((node.clone(), 0, 0)),
+        let noted = nodes.map(|node| match File::open(self.path(node)) {
+            Ok(file) => {
+                let length = file.metadata()?.len();
+                Ok(Noted { node: node.clone(), length, end: ending(&file, length)? })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Noted { node: node.clone(), length: 0, end: Digest::of(&[]) })
+            }
             Err(error) => Err(error),
         });
         let files = noted.collect::<io::Result<Vec<_>>>()?;
@@ -320,6 +344,23 @@ mod tests {
         // An intent that was carried out cuts nothing off.
         LogFiles::open(dir.path()).unwrap();
         assert_eq!(text(dir.path(), "n1"), "a\nb\n");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_known_by_its_end_wherever_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = LogFiles::open(dir.path()).unwrap();
+        let long = "x".repeat(3000);
+        files.store(vec![batch("sn1", 7, 2, &[("n1", &long), ("n2", "b")])]).unwrap();
+        let nodes: [NodeName; 2] = ["n1".parse().unwrap(), "n2".parse().unwrap()];
+        files.note_intent(2, nodes.iter()).unwrap();
+        // Restored from a backup that was made at this moment: other files, the same bytes. One was
+        // rotated meanwhile.
+        std::fs::write(dir.path().join("n1.log"), format!("{long}\nhalf")).unwrap();
+        std::fs::write(dir.path().join("n2.log"), "another file\n").unwrap();
+        LogFiles::open(dir.path()).unwrap();
+        assert_eq!(text(dir.path(), "n1"), format!("{long}\n"));
+        assert_eq!(text(dir.path(), "n2"), "another file\n");
     }
 
     #[test]
