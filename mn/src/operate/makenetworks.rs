@@ -1,8 +1,10 @@
-//! `makenetworks`: this machine is looked at, and what follows is one change.
+//! `makenetworks`: this machine is looked at, and what follows is one change. Of a service node that
+//! is away what it reported last counts, and that is said.
 
 use common::report::Refusal;
 use mn_core::change::networks;
 use mn_core::command::Makenetworks;
+use mn_core::talk::{Line, warning};
 
 use crate::ground::Ground;
 use crate::host::interfaces;
@@ -31,8 +33,20 @@ pub(super) async fn run(ground: &Ground, args: Makenetworks) -> u8 {
             let (lines, status) = committed.value;
             // Whoever has gone does not hear it; what was done is in the history.
             let _ = ground.replies.lines(lines).await;
+            let _ = ground.replies.lines(away(ground)).await;
             status
         }
         Err(error) => ground.fault(&error).await,
     }
+}
+
+/// A warning for each service node that may have other networks by now.
+fn away(ground: &Ground) -> Vec<Line> {
+    let view = ground.site.delivery.view();
+    let away = view.peers.iter().filter(|(_, peer)| !peer.is_connected());
+    let said = away.map(|(sn, _)| {
+        let text = format!("{sn} is not connected: of its networks, those count that it reported last");
+        Line::Err(warning(&ground.context, &text))
+    });
+    said.collect()
 }

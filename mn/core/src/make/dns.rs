@@ -74,6 +74,7 @@ impl Survey {
             };
             let nodes: Vec<NodeName> = complete.iter().filter(is_served).cloned().collect();
             served::report(model, Service::Dns, &nodes, answers, &mut talk);
+            unanswered(model, &nodes, &mut talk);
         }
         talk.info("Completed updating DNS records.");
         if args.verbose {
@@ -98,11 +99,11 @@ fn is_complete(model: &Model, node: &NodeName, talk: &mut Talk<'_>) -> bool {
     };
     talk.info(format!("Handling {node} in /etc/hosts."));
     let network = model.network_of(ip);
-    let names: Vec<String> = model.addresses(node.as_str()).into_iter().map(|address| address.name).collect();
+    let (names, unanswered) = names(model, node);
     talk.record(|| {
         let pool: Vec<String> = node::pool_of(model, node).iter().map(ToString::to_string).collect();
         json!({
-            "node": node.as_str(), "ip": ip, "names": names, "service_nodes": pool,
+            "node": node.as_str(), "ip": ip, "names": names, "unanswered": unanswered, "service_nodes": pool,
             "network": network.map(|network| network.name.as_str()),
         })
     });
@@ -113,6 +114,32 @@ fn is_complete(model: &Model, node: &NodeName, talk: &mut Talk<'_>) -> bool {
         ));
     }
     network.is_some()
+}
+
+/// The names that service nodes answer for a node (its own, and those of its hardware addresses), and
+/// those that it has besides, which stand in the hosts file alone.
+fn names(model: &Model, node: &NodeName) -> (BTreeSet<String>, BTreeSet<String>) {
+    let hosts = model.macs(node.as_str()).into_iter().filter(|entry| !entry.noip);
+    let hosts = hosts.filter_map(|entry| entry.host).filter(|host| !model.resolve(host).is_empty());
+    let answered: BTreeSet<String> = hosts.chain([node.to_string()]).collect();
+    let all = model.addresses(node.as_str()).into_iter();
+    let all = all.flat_map(|address| std::iter::once(address.name).chain(address.aliases));
+    let others = all.filter(|name| !answered.contains(name)).collect();
+    (answered, others)
+}
+
+/// Says which names of the nodes are answered by nobody.
+fn unanswered(model: &Model, nodes: &[NodeName], talk: &mut Talk<'_>) {
+    let others: Vec<String> = nodes.iter().flat_map(|node| names(model, node).1).collect();
+    let Some(first) = others.first() else { return };
+    let more = match others.len() {
+        1 => "is".to_owned(),
+        count => format!("and {} more are", count - 1),
+    };
+    talk.warn(&format!(
+        "{first} {more} not answered: service nodes know a node's own name and those in mac.mac (MAC!NAME)\n  try      \
+         makehosts, which writes all of them"
+    ));
 }
 
 fn kept(nodes: &[NodeName], talk: &mut Talk<'_>) {

@@ -73,9 +73,9 @@ enum Trouble {
     NoAddress { sn: SnName, network: String },
     /// The service is off.
     Off(SnName),
-    /// The service node has not applied what it shall hold.
+    /// The service node that nodes ask first, or each of them, has not applied what it shall hold.
     Behind { sn: SnName, why: String },
-    /// The same, where another of the pool has.
+    /// Another of the pool has not, which nodes ask when the first is silent.
     Weakened { sn: SnName, why: String },
 }
 
@@ -124,7 +124,7 @@ fn troubles(
     }
     let why = |sn: &SnName| answers.get(sn).cloned().unwrap_or_else(|| Some("it was not asked".to_owned()));
     let behind: Vec<(&SnName, String)> = givers.iter().filter_map(|sn| Some((sn, why(sn)?))).collect();
-    let is_served = behind.len() < givers.len();
+    let is_served = behind.first().is_none_or(|(sn, _)| Some(*sn) != givers.first());
     let trouble = |(sn, why): (&SnName, String)| match is_served {
         true => Trouble::Weakened { sn: sn.clone(), why },
         false => Trouble::Behind { sn: sn.clone(), why },

@@ -202,6 +202,21 @@ fn names_end_with_xcats_line() {
 }
 
 #[test]
+fn names_that_no_slice_has_are_not_told_as_answered() {
+    let model = fixture::model(&CLUSTER.replace(
+        "hosts n1 ip=10.0.0.101",
+        "hosts n1 ip=10.0.0.101 hostnames=login otherinterfaces=-bmc:10.0.0.201",
+    ));
+    let args = Makedns { nodes: Some(Range::new("n1,n2")), ..Makedns::default() };
+    let text = dns(&model, args, &[]);
+    assert!(
+        text.contains("err Warning: [mn]: login and 1 more are not answered: service nodes know"),
+        "{text}"
+    );
+    assert!(text.ends_with("status 0"), "{text}");
+}
+
+#[test]
 fn servers_need_no_service_node_of_their_own() {
     let text = dns(&fixture::model(CLUSTER), Makedns::default(), &[]);
     assert!(text.contains("Handling sn1 in /etc/hosts.") && !text.contains("err "), "{text}");
@@ -214,6 +229,9 @@ fn names_that_nobody_answers_are_no_success() {
     let text = dns(&model, args.clone(), &["sn1", "sn2"]);
     assert!(text.contains("Error: [mn]: n1 is served as before") && text.ends_with("status 1"), "{text}");
     assert!(!text.contains("DNS setup is completed"));
+    // Its owner is whom a node asks: one that says what was is no success, whoever knows better.
+    let text = dns(&model, args.clone(), &["sn1"]);
+    assert!(text.contains("Error: [mn]: n1 is served as before") && text.ends_with("status 1"), "{text}");
     let model = fixture::model(&CLUSTER.replace("site domain value=cluster.test", ""));
     assert_eq!(dns(&model, args, &[]), "err Error: [mn]: domain not defined in site table\nstatus 1");
     let external = Makedns { external: true, ..Makedns::default() };

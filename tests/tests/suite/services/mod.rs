@@ -2,7 +2,9 @@
 
 mod dhcp;
 mod dns;
+mod exportfs;
 mod http;
+mod make;
 mod nfs;
 mod nodeset;
 mod ntp;
