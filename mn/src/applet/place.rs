@@ -58,8 +58,16 @@ pub(crate) fn place(matches: &ArgMatches) -> Place {
         (_, Some(server)) if source("mn") == Some(ValueSource::CommandLine) => far(Some(server)),
         (Some(_), _) => here(),
         (None, Some(server)) => far(Some(server)),
-        (None, None) if is_workstation() => far(None),
-        (None, None) => here(),
+        (None, None) => unsaid(),
+    }
+}
+
+/// Whom to ask where nothing says it.
+pub(super) fn unsaid() -> Place {
+    if is_workstation() {
+        Place::Far(Far { home: home(), server: None })
+    } else {
+        Place::Here(PathBuf::from(DEFAULT_DIR))
     }
 }
 

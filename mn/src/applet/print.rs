@@ -74,7 +74,8 @@ fn unreachable(error: &ClientError, dir: &Path) -> Refusal {
         chain,
     ));
     refusal.attempt(format!(
-        "mn serve --dir {}, or --dir (DROVER_DIR) if it runs elsewhere, or --mn (DROVER_MN) if on another machine",
+        "mn serve --dir {}, or --dir (DROVER_DIR) if it runs elsewhere, or mn login if on another \
+         machine",
         dir.display()
     ))
 }

@@ -116,6 +116,75 @@ fn a_workstation_gives_the_commands_that_the_policy_allows() {
 }
 
 #[test]
+fn a_fresh_account_needs_a_token_and_nothing_else() {
+    sandbox::test("operators::a_fresh_account_needs_a_token_and_nothing_else", || {
+        let bench = Bench::lay(0)?;
+        let home = bench.home();
+        fs::create_dir_all(&home)?;
+        // Nothing of Drover's in the environment, and no folder of a daemon on the machine.
+        let there = |line: &str| {
+            let clean = "env -i PATH=\"$PATH\" HOME=\"$PWD/home\" sh -c";
+            bench.cluster.shell(&bench.workstation, &format!("{clean} 'cd; {line}'"))
+        };
+        let lost = there("nodels n1")?;
+        assert!(lost.status != 0 && lost.err.contains("mn login"), "it says how to begin: {lost:?}");
+        let token = bench.token("kim")?;
+        let said = there(&format!("echo {token} | mn login -"))?.ok()?;
+        assert!(said.contains("operator kim") && said.contains("home/.config/drover"), "{said}");
+        let folder = home.join(".config/drover");
+        assert_eq!(fs::metadata(&folder)?.permissions().mode() & 0o777, 0o700);
+        for entry in fs::read_dir(&folder)? {
+            let mode = entry?.metadata()?.permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "what is the operator's is nobody else's to read");
+        }
+        // What rows say of who, from where, which command, with which words, on which nodes.
+        let policy = |line: &str| bench.cluster.ok(&format!("mkdef -t policy {line}"));
+        assert_eq!(there("nodels n1")?.status, 1, "no row, no right");
+        policy("5.1 name=kim commands=lsdef,nodels,noderange,tabdump,explain rule=allow")?;
+        policy("5.2 name=kim commands=chdef noderange=n1-n2 rule=allow")?;
+        policy("5.3 name=kim commands=apply,mkdef,dumpxCATdb rule=allow host=10.77.9.8")?;
+        policy("5.0 name=kim commands=tabdump parameters=passwd rule=deny")?;
+        policy("5.4 name=kim commands=complete rule=allow")?;
+        // A tab knows the names of the management node far away.
+        let offered =
+            || there("mn complete bash 1 -- lsdef n").ok().filter(|said| said.out == "n1\nn2\nn3\n");
+        wait::until("names at a tab, which asks for a moment alone", wait::LONG, offered)?;
+        for (line, status) in [
+            ("nodels all", 0),
+            ("noderange /n[12]", 0),
+            ("lsdef n1 -i groups", 0),
+            ("explain n1 groups", 0),
+            ("tabdump nodelist", 0),
+            ("tabdump passwd", 1),
+            ("chdef n1,n2 usercomment=kim", 0),
+            ("chdef n1,n3 usercomment=kim", 1),
+            ("chdef -t group all usercomment=kim", 1),
+            ("rmdef n1", 1),
+            ("nodeset n1 boot", 1),
+            ("chtab key=domain site.value=evil", 1),
+            ("mkdef -t policy 1 name=kim rule=allow", 1),
+            ("mn token create --operator eve", 1),
+            ("mn operator list", 1),
+        ] {
+            let said = there(line)?;
+            assert_eq!(said.status, status, "{line}: {said:?}");
+            let denied = said.err.contains("Permission denied for request");
+            assert_eq!(denied, status != 0, "{line}: {said:?}");
+        }
+        assert_eq!(bench.cluster.ok("nodels n3 nodelist.comments")?.trim(), "n3:");
+        // Files are the operator's own, on his machine.
+        there("printf \"n7:\\n objtype=node\\n groups=all\\n\" > new; apply new")?.ok()?;
+        assert_eq!(there("nodels n7")?.ok()?, "n7\n");
+        there("mkdir dump; dumpxCATdb -p dump")?.ok()?;
+        assert!(fs::read_to_string(home.join("dump/nodelist.csv"))?.contains("\"n7\""));
+        there("nodels all > names; nodels ^names | diff - names")?.ok()?;
+        bench.cluster.ok("chdef -t policy 5.3 host=10.77.0.1")?;
+        assert_eq!(there("apply new")?.status, 1, "not from this machine any more");
+        bench.audited(&["\"kim\"", "\"10.77.9.8\"", "rmdef", "Denied"])
+    });
+}
+
+#[test]
 fn who_is_let_go_is_cut_off_at_once() {
     sandbox::test("operators::who_is_let_go_is_cut_off_at_once", || {
         let bench = Bench::lay(0)?;

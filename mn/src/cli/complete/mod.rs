@@ -14,7 +14,7 @@ mod place;
 mod scripts;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
@@ -23,8 +23,10 @@ use common::wire::operator::{Reply, Request, View};
 use mn_core::command::{Asked, Names, Query, Sent, What};
 
 pub(super) use self::scripts::{Shell, script};
-use crate::applet::{DEFAULT_DIR, print};
+use crate::applet::place::{Place, unsaid};
+use crate::applet::print;
 use crate::client;
+use crate::client::remote::{Far, home};
 
 /// How long the daemon may take. What takes longer is felt as a line that hangs.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -52,8 +54,8 @@ pub(super) fn run(words: &[OsString]) -> u8 {
         Shell::Fish | Shell::Zsh => (line.to_vec(), index),
     };
     let current = line.get(index).cloned().unwrap_or_default();
-    let dir = dir(&line);
-    let ask = |what: What, prefix: &str| names(&dir, what, prefix);
+    let whom = whom(&line);
+    let ask = |what: What, prefix: &str| names(&whom, what, prefix);
     let offers = offers(&line, index, &ask);
     print::out(&scripts::reply(shell, &current, &breaks, offers.words));
     if offers.files { FILES } else { 0 }
@@ -73,33 +75,42 @@ fn offers(line: &[String], index: usize, ask: &dyn Fn(What, &str) -> Vec<String>
     offers
 }
 
-/// The folder of the management node, as the line or the environment says.
-fn dir(line: &[String]) -> PathBuf {
-    let after = line.iter().position(|word| word == "--dir").and_then(|at| line.get(at + 1));
-    let glued = line.iter().find_map(|word| word.strip_prefix("--dir="));
-    let given = after.map(String::as_str).or(glued).map(PathBuf::from);
-    let given = given.or_else(|| std::env::var_os("DROVER_DIR").map(PathBuf::from));
-    runtime::disk::absolute(&given.unwrap_or_else(|| PathBuf::from(DEFAULT_DIR)))
+/// Whom to ask: what the line says goes before the environment, as with the command itself.
+fn whom(line: &[String]) -> Place {
+    let said = |option: &str| {
+        let after = line.iter().position(|word| word == option).and_then(|at| line.get(at + 1));
+        let glued = line.iter().find_map(|word| word.strip_prefix(option)?.strip_prefix('='));
+        after.map(String::as_str).or(glued).map(str::to_owned)
+    };
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let here = |dir: String| Place::Here(runtime::disk::absolute(Path::new(&dir)));
+    let far = |server: String| Place::Far(Far { home: home(), server: Some(server) });
+    let typed = said("--dir").map(here).or_else(|| said("--mn").map(far));
+    typed.or_else(|| set("DROVER_DIR").map(here)).or_else(|| set("DROVER_MN").map(far)).unwrap_or_else(unsaid)
 }
 
 /// Names that the daemon knows; none where it does not answer in time.
-fn names(dir: &Path, what: What, prefix: &str) -> Vec<String> {
+fn names(whom: &Place, what: What, prefix: &str) -> Vec<String> {
     let asked = Asked::Query(Query::Names(Names { what, prefix: prefix.to_owned() }));
     let Ok(command) = postcard::to_stdvec(&Sent::V1(asked)) else { return Vec::new() };
     let words = vec!["complete".to_owned()];
     let request = Request { protocol: PROTOCOL, words, command, view: View::default(), parts: 0 };
     let (answer, answered) = sync_channel(1);
-    let dir = dir.to_owned();
+    let whom = whom.clone();
     // A thread that is left behind ends with the process, a moment later.
     std::thread::spawn(move || {
         let mut text = String::new();
-        let status = client::call(&dir, request, |reply| {
+        let take = |reply| {
             if let Reply::Out(more) = reply {
                 text.push_str(&more);
             }
-        });
+        };
+        let is_answered = match &whom {
+            Place::Here(dir) => matches!(client::call(dir, request, take), Ok(0)),
+            Place::Far(far) => matches!(client::remote::call(far, request, take), Ok(0)),
+        };
         // Nobody waits any more where it took too long.
-        let _ = answer.send(if matches!(status, Ok(0)) { text } else { String::new() });
+        let _ = answer.send(if is_answered { text } else { String::new() });
     });
     let text = answered.recv_timeout(PATIENCE).unwrap_or_default();
     text.lines().map(str::to_owned).collect()

@@ -3,9 +3,13 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod shells;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use self::shells::Shell;
 
 /// A management node in a folder of its own, its commands in another.
 struct Site {
@@ -233,53 +237,88 @@ fn operators_at_once_change_nodes_wholly_and_one_after_the_other() {
     assert!(both.iter().any(|said| said.err.contains("as it was before already")), "{both:?}");
 }
 
-/// What bash offers at the end of a line: the real script, the real function, the words as bash splits
-/// them.
-fn completed(site: &Site, words: &[&str]) -> Vec<String> {
-    let name = words[0];
-    let script = site.folder.path().join("share/bash-completion/completions").join(name);
-    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-    let line = format!(
-        "set -u; source '{}'; spec=$(complete -p {name}); [[ $spec == *'-F '* ]] || exit 9; \
-         COMP_WORDS=({}); COMP_CWORD={}; COMP_LINE='{}'; COMP_POINT=${{#COMP_LINE}}; COMP_TYPE=9; COMP_KEY=9; \
-         f=${{spec#*-F }}; ${{f%% *}} {name} '{}' '' || exit 8; \
-         (( ${{#COMPREPLY[@]}} )) && printf '%s\\n' \"${{COMPREPLY[@]}}\"; exit 0",
-        script.display(),
-        quoted.join(" "),
-        words.len() - 1,
-        words.join(" "),
-        words[words.len() - 1],
-    );
-    let said = said(site.command(Path::new("bash")).args(["--norc", "--noprofile", "-c", &line]));
-    assert_eq!((said.status, said.err.as_str()), (0, ""), "{words:?}");
-    said.out.lines().map(str::to_owned).collect()
+#[test]
+fn an_apply_and_a_chdef_at_once_are_whole_both() {
+    let site = Site::new();
+    site.ok("mkdef n[1-200] groups=compute usercomment=none room=none");
+    let start = site.newest();
+    let stanza =
+        |n: usize, word: &str| format!("n{n}:\n  objtype=node\n  usercomment={word}\n  room={word}\n");
+    std::thread::scope(|scope| {
+        for client in 0..3 {
+            let site = &site;
+            scope.spawn(move || {
+                for turn in 0..4 {
+                    let word = format!("a{client}t{turn}");
+                    let text: String = (1..=200).map(|n| stanza(n, &word)).collect();
+                    let file = site.folder.path().join(&word);
+                    std::fs::write(&file, text).unwrap();
+                    site.ok(&format!("apply --no-wait {}", file.display()));
+                }
+            });
+            scope.spawn(move || {
+                for turn in 0..4 {
+                    let word = format!("c{client}t{turn}");
+                    site.ok(&format!("chdef n[1-200] usercomment={word} room={word} --no-wait"));
+                }
+            });
+        }
+        // Readers see one or the other, whole, while it happens.
+        scope.spawn(|| (0..10).for_each(|_| whole(&site.ok("lsdef n[1-200] -c -i usercomment,room"))));
+    });
+    assert_eq!(site.newest(), start + 24, "each is a revision");
+    for revision in start..=site.newest() {
+        whole(&site.ok(&format!("lsdef n[1-200] -c -i usercomment,room --at {revision}")));
+    }
+}
+
+/// Every line says the same value.
+#[track_caller]
+fn whole(shown: &str) {
+    let value = |line: &str| line.split_once('=').unwrap().1.to_owned();
+    let values: std::collections::BTreeSet<String> = shown.lines().map(value).collect();
+    assert_eq!((shown.lines().count(), values.len()), (400, 1), "a mixture: {values:?}");
 }
 
 #[test]
-fn bash_completes_what_the_daemon_knows_now() {
+fn every_shell_completes_what_the_daemon_knows_now() {
     let mut site = Site::new();
     site.ok("mkdef node[1-3] groups=compute");
     site.ok("mkdef -t network mgt net=10.0.0.0 mask=255.255.255.0");
-    let check =
-        |words: &[&str], expected: &[&str]| assert_eq!(completed(&site, words), expected, "{words:?}");
-    check(&["lsdef", "nod"], &["node1", "node2", "node3"]);
-    check(&["nodels", "node1,-no"], &["node1,-node1", "node1,-node2", "node1,-node3"]);
-    check(&["lsdef", "-t", "group", "com"], &["compute"]);
-    check(&["lsdef", "-t", "network", "m"], &["mgt"]);
-    check(&["chdef", "node1", "netbo"], &["netboot="]);
-    check(&["chdef", "node1", "netboot", "=", "p"], &["petitboot", "pxe"]);
-    check(&["chdef", "node1", "groups", "=", "com"], &["compute"]);
-    check(&["tabdump", "nodeli"], &["nodelist"]);
-    check(&["mn", "lsd"], &["lsdef"]);
-    check(&["mn", "nodels", "node3"], &["node3"]);
-    check(&["lsdef", "--comp"], &["--compress"]);
-    let newest = site.newest().to_string();
-    check(&["undo", &newest], &[&newest]);
+    for shell in Shell::ALL {
+        let check = |line: &str, expected: &[&str]| {
+            assert_eq!(shell.completed(&site, line), expected, "{shell:?}: {line}");
+        };
+        check("lsdef nod", &["node1", "node2", "node3"]);
+        check("nodels node1,-no", &["node1,-node1", "node1,-node2", "node1,-node3"]);
+        check("lsdef -t group com", &["compute"]);
+        check("lsdef -t network m", &["mgt"]);
+        check("chdef node1 netbo", &["netboot="]);
+        check("tabdump nodeli", &["nodelist"]);
+        check("mn lsd", &["lsdef"]);
+        check("mn nodels node3", &["node3"]);
+        check("lsdef --comp", &["--compress"]);
+        let newest = site.newest().to_string();
+        check(&format!("undo {newest}"), &[&newest]);
+        // bash replaces what stands behind the `=` alone.
+        let [values, groups] = match shell {
+            Shell::Bash => [["petitboot", "pxe"].as_slice(), &["compute"]],
+            Shell::Fish | Shell::Zsh => {
+                [["netboot=petitboot", "netboot=pxe"].as_slice(), &["groups=compute"]]
+            }
+        };
+        check("chdef node1 netboot=p", values);
+        check("chdef node1 groups=com", groups);
+    }
     // Made a moment ago, known at once.
     site.ok("mkdef node9 groups=compute");
-    assert_eq!(completed(&site, &["lsdef", "node9"]), ["node9"]);
+    for shell in Shell::ALL {
+        assert_eq!(shell.completed(&site, "lsdef node9"), ["node9"], "{shell:?}");
+    }
     // A daemon that is down is silence, and what needs none works on.
     site.kill();
-    assert_eq!(completed(&site, &["lsdef", "nod"]), Vec::<String>::new());
-    assert_eq!(completed(&site, &["tabdump", "nodeli"]), ["nodelist"]);
+    for shell in Shell::ALL {
+        assert_eq!(shell.completed(&site, "lsdef nod"), Vec::<String>::new(), "{shell:?}");
+        assert_eq!(shell.completed(&site, "tabdump nodeli"), ["nodelist"], "{shell:?}");
+    }
 }
