@@ -8,6 +8,7 @@
 //! | [`programs`], [`packages`] | our programs, and the clients that nobody here wrote |
 //! | [`attack`] | what a hostile machine sends |
 //! | [`mod@bench`] | what a large site costs |
+//! | [`chance`], [`generated`] | inputs by the million, made by grammars, and what they cost |
 //! | [`client`] | one question of one real client, and its answer |
 //! | [`server`] | servers of others that ours work with |
 //! | [`cluster`] | a management node, service nodes and compute nodes |
@@ -15,6 +16,7 @@
 //! | [`scenario`] | commands in, a transcript out |
 //! | [`stage`] | a cluster set up and ready, with files and guests |
 //! | [`story`] | checks with names and times, told on a terminal or as JSON |
+//! | [`kill`] | a daemon killed in the middle of a command |
 //! | [`powerloss`] | what a disk may hold after a power cut, replayed |
 //! | [`wait`] | until a condition holds, with a long limit |
 //!
@@ -24,9 +26,12 @@
 
 pub mod attack;
 pub mod bench;
+pub mod chance;
 pub mod client;
 pub mod cluster;
 pub mod fleet;
+pub mod generated;
+pub mod kill;
 pub mod net;
 pub mod packages;
 pub mod powerloss;

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::net::Host;
-use crate::{Result, wait};
+use crate::{Result, powerloss, wait};
 
 /// A command to be run.
 #[derive(Clone, Debug)]
@@ -199,12 +199,15 @@ impl Daemon {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// Sends it a signal and waits for its end.
+    /// Sends it a signal and waits for its end. One that is recorded is not killed within a call.
     ///
     /// # Errors
     /// When it does not end.
     pub fn end(&mut self, signal: Signal) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
+        if signal == Signal::SIGKILL {
+            powerloss::hold_still(child.id())?;
+        }
         if let Ok(pid) = i32::try_from(child.id()) {
             let _ = kill(Pid::from_raw(pid), signal);
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::Micros;
 use super::history::{Change, File, Found, History, Names, Span, Thing};
 use crate::Result;
+use crate::chance::Chance;
 
 /// What a disk writes at once, or not at all.
 const SECTOR: u64 = 512;
@@ -47,10 +48,10 @@ impl fmt::Display for Cut {
     }
 }
 
-/// A seeded chance.
+/// What a disk keeps, by chance.
 #[derive(Debug)]
 pub(super) struct Luck {
-    state: u64,
+    chance: Chance,
     keep: Keep,
 }
 
@@ -63,24 +64,15 @@ enum Fate {
 
 impl Luck {
     const fn new(seed: u64, keep: Keep) -> Self {
-        Self { state: seed, keep }
+        Self { chance: Chance::new(seed), keep }
     }
 
     pub(super) const fn everything() -> Self {
         Self::new(0, Keep::Everything)
     }
 
-    /// SplitMix64.
-    const fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
     const fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.chance.below(bound)
     }
 
     const fn fate(&mut self) -> Fate {

@@ -19,6 +19,7 @@
 
 mod cut;
 mod history;
+mod still;
 mod strace;
 
 use std::fs;
@@ -28,6 +29,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use self::cut::{Cut, Keep};
 pub use self::history::History;
 use self::history::Reader;
+pub(crate) use self::still::hold_still;
 use crate::process::Run;
 use crate::{Result, wait};
 
@@ -92,7 +94,7 @@ impl Recorder {
             for file in self.files(run)? {
                 calls.extend(strace::read(&file)?);
             }
-            calls.sort_by_key(|call| call.end);
+            calls.sort_by_key(strace::Call::moment);
             self.reader.run(&calls)?;
         }
         let history = self.reader.end(&self.answers);

@@ -67,6 +67,13 @@ fn fields(text: &str) -> Vec<String> {
 }
 
 impl Call {
+    /// Where it stands among the calls of all threads. What a call has done is done when it ends,
+    /// and another thread learns of it later; but the number of a descriptor is free, and may be
+    /// another file's, before `close` has ended.
+    pub(super) fn moment(&self) -> Micros {
+        if self.name == "close" { self.start } else { self.end }
+    }
+
     fn argument(&self, index: usize) -> &str {
         self.arguments.get(index).map_or("", String::as_str)
     }
@@ -149,6 +156,17 @@ mod tests {
             parse(r#"1.0 openat(AT_FDCWD<\x2f\x74>, "\x62", O_RDWR|O_CREAT, 0600) = 3<\x2f> <0.1>"#).unwrap();
         assert_eq!(call.path(1), Some("/t/b".into()));
         assert!(call.has_flag("O_CREAT") && !call.has_flag("O_TRUNC"));
+    }
+
+    #[test]
+    fn a_descriptor_is_free_before_its_close_has_ended() {
+        let lines = [
+            r#"1.000900 openat(AT_FDCWD<\x2f>, "\x62", O_WRONLY|O_APPEND) = 3<\x2f\x62> <0.000050>"#,
+            r#"1.000000 close(3<\x2f\x61>) = 0 <0.001000>"#,
+        ];
+        let mut calls = lines.map(|line| parse(line).unwrap());
+        calls.sort_by_key(Call::moment);
+        assert_eq!(calls.map(|call| call.name), ["close", "openat"]);
     }
 
     #[test]

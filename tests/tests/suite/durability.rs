@@ -1,5 +1,6 @@
 //! What was acknowledged stays: through power cuts, `kill -9` and full disks.
 
+mod commands;
 mod full;
 mod killed;
 mod power_mn;

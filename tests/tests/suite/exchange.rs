@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use tests::cluster::Cluster;
 use tests::{Result, sandbox};
 
@@ -91,17 +90,7 @@ fn an_import_whose_daemon_is_killed_is_whole_or_not_there() {
         let line = format!("import xcat {}", folder.display());
         // Ever later in its life, until one is through.
         for round in 0..40_u64 {
-            let status = std::thread::scope(|scope| {
-                let asking = scope.spawn(|| cluster.command(&line));
-                std::thread::sleep(Duration::from_millis(20 * (round + 1)));
-                if let Some(pid) = cluster.mn_pid() {
-                    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid)?);
-                    nix::sys::signal::kill(pid, Signal::SIGKILL)?;
-                }
-                Ok::<_, tests::Error>(asking.join().map_err(|_| "the command panicked")??.status)
-            })?;
-            cluster.stop_mn(Signal::SIGKILL)?;
-            cluster.serve_mn()?;
+            let status = cluster.kill_during(&line, Duration::from_millis(20 * (round + 1)))?.status;
             let is_there = imported(&cluster)?;
             assert!(is_there || status != 0, "what was answered as done is there");
             if is_there {

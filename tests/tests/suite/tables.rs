@@ -6,8 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tests::cluster::Cluster;
 use tests::{Result, sandbox};
 
@@ -90,15 +88,7 @@ fn a_restore_is_whole_or_nothing_wherever_the_daemon_is_killed() {
         for round in 0..8_u64 {
             let other = folders.iter().find(|(word, _)| **word != seen).ok_or("no other")?;
             let line = format!("restorexCATdb -p {}", other.1.display());
-            let pid = Pid::from_raw(i32::try_from(cluster.mn_pid().ok_or("it does not run")?)?);
-            let ended = std::thread::scope(|scope| {
-                let client = scope.spawn(|| cluster.command(&line).map_err(|error| error.to_string()));
-                std::thread::sleep(Duration::from_millis(round * 60));
-                kill(pid, Signal::SIGKILL)?;
-                client.join().map_err(|_| "the client panicked")?.map_err(Into::<tests::Error>::into)
-            })?;
-            cluster.stop_mn(Signal::SIGKILL)?;
-            cluster.serve_mn()?;
+            let ended = cluster.kill_during(&line, Duration::from_millis(round * 60))?;
             let now = word(&cluster)?;
             if ended.status == 0 && now != other.0 {
                 return Err("a restore was said to be done and is gone".into());

@@ -1,0 +1,233 @@
+//! Inputs made by a grammar, a million and more: noderanges, stanza files, tables, files that are
+//! applied, files of other systems. Each is read as the daemon reads it.
+//!
+//! Of every kind some inputs are right, some are right but for a slip ([`damage`]), and some are made
+//! to be large or deep. None may panic, none may take longer than [`LIMIT`], none may take memory
+//! without bound ([`MEMORY`]), and what is refused changes nothing. One number names an input for
+//! ever, so that what is found is found again: `generated --kind KIND --number NUMBER --count 1`.
+//!
+//! This looks for what breaks; that right inputs mean the right thing is for the tests of the rooms.
+
+mod damage;
+mod definitions;
+mod foreign;
+mod noderange;
+mod report;
+mod sheets;
+mod site;
+mod watch;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use self::report::Found;
+pub use self::report::{Report, Tally};
+use self::site::Site;
+use self::watch::Watch;
+use crate::Result;
+use crate::chance::Chance;
+
+/// How long one input may take.
+pub const LIMIT: Duration = Duration::from_secs(1);
+
+/// How much memory the whole may take beyond what it began with, in KiB: a noderange may spell a
+/// million names, which are some hundred bytes each.
+pub const MEMORY: u64 = 1 << 20;
+
+/// What is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Noderanges.
+    Noderange,
+    /// What `chdef -z` reads.
+    Stanza,
+    /// What `tabrestore` reads.
+    Csv,
+    /// What `apply` reads.
+    Apply,
+    /// Perceus's lists, which `apply` reads too.
+    Perceus,
+    /// What `import isc-dhcpd` reads.
+    IscDhcpd,
+    /// What `import hosts` reads.
+    Hosts,
+    /// What `import ethers` reads.
+    Ethers,
+    /// What `import warewulf` reads.
+    Warewulf,
+    /// What `import xcat` reads.
+    Xcat,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Noderange,
+        Self::Stanza,
+        Self::Csv,
+        Self::Apply,
+        Self::Perceus,
+        Self::IscDhcpd,
+        Self::Hosts,
+        Self::Ethers,
+        Self::Warewulf,
+        Self::Xcat,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Noderange => "noderange",
+            Self::Stanza => "stanza",
+            Self::Csv => "csv",
+            Self::Apply => "apply",
+            Self::Perceus => "perceus",
+            Self::IscDhcpd => "isc-dhcpd",
+            Self::Hosts => "hosts",
+            Self::Ethers => "ethers",
+            Self::Warewulf => "warewulf",
+            Self::Xcat => "xcat",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Of a hundred inputs, how many are of this kind.
+    const fn share(self) -> u64 {
+        match self {
+            Self::Noderange => 50,
+            Self::Stanza => 20,
+            Self::Csv | Self::Apply => 7,
+            Self::IscDhcpd | Self::Warewulf | Self::Xcat => 3,
+            Self::Perceus | Self::Hosts => 2,
+            Self::Ethers => 3,
+        }
+    }
+
+    /// The input of this number. Some are of several files.
+    pub fn input(self, seed: u64, number: u64) -> Vec<String> {
+        let mut chance = Chance::new(seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ self as u64);
+        chance.any();
+        let chance = &mut chance;
+        let mut files = match self {
+            Self::Noderange => vec![noderange::text(chance)],
+            Self::Stanza => vec![definitions::stanzas(chance)],
+            Self::Csv => vec![sheets::table(chance)],
+            Self::Apply => vec![definitions::flat(chance)],
+            Self::Perceus => vec![definitions::perceus(chance)],
+            Self::IscDhcpd => vec![foreign::isc(chance)],
+            Self::Hosts => vec![foreign::hosts(chance)],
+            Self::Ethers => vec![foreign::ethers(chance)],
+            Self::Warewulf => vec![foreign::warewulf(chance)],
+            Self::Xcat => sheets::database(chance),
+        };
+        // Half are as the grammar made them.
+        if chance.one_in(2) {
+            let file = chance.index(files.len());
+            damage::damage(&mut files[file], chance);
+        }
+        files
+    }
+}
+
+/// What to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// One kind alone; all where there is none.
+    pub kind: Option<Kind>,
+    /// The number of the first input of each kind.
+    pub first: u64,
+    /// How many inputs, of all kinds together.
+    pub count: u64,
+    /// Where all chance comes from.
+    pub seed: u64,
+}
+
+/// Makes inputs and has them read. What went wrong is in the report; an input that does not come to
+/// an end ends the process, with its number.
+///
+/// # Errors
+/// When the site that they meet cannot be made.
+pub fn run(plan: Plan) -> Result<Report> {
+    let site = Site::new()?;
+    let watch = Watch::start();
+    let mut report = Report::new();
+    let kinds = plan.kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
+    for kind in kinds {
+        let count = if plan.kind.is_some() { plan.count } else { plan.count * kind.share() / 100 };
+        let mut tally = Tally::new(kind);
+        for number in plan.first..plan.first + count {
+            let files = kind.input(plan.seed, number);
+            watch.begin(kind, number);
+            let found = one(&site, kind, number, &files);
+            watch.end();
+            tally.take(found);
+            report.look(kind, number);
+        }
+        report.tallies.push(tally);
+    }
+    Ok(report)
+}
+
+/// Reads one input.
+fn one(site: &Site, kind: Kind, number: u64, files: &[String]) -> Found {
+    let mut found = Found { number, is_taken: false, took: Duration::ZERO, wrong: None };
+    // What takes long on a busy machine is given two more chances.
+    for _ in 0..3 {
+        let start = Instant::now();
+        let read = catch_unwind(AssertUnwindSafe(|| site.read(kind, files)));
+        let took = start.elapsed();
+        match read {
+            Ok(Ok(is_taken)) => found.is_taken = is_taken,
+            Ok(Err(wrong)) => return Found { wrong: Some(wrong), took, ..found },
+            Err(_) => return Found { wrong: Some("it panicked".to_owned()), took, ..found },
+        }
+        if found.took.is_zero() || took < found.took {
+            found.took = took;
+        }
+        if found.took <= LIMIT {
+            return found;
+        }
+    }
+    Found { wrong: Some(format!("it took {} ms", found.took.as_millis())), ..found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many inputs an ordinary run of the tests makes; `DROVER_GENERATED` says another number.
+    const SHARE: u64 = 3000;
+
+    #[test]
+    fn no_input_breaks_what_reads_it() {
+        let count = std::env::var("DROVER_GENERATED").ok().and_then(|count| count.parse().ok());
+        let report = run(Plan { kind: None, first: 0, count: count.unwrap_or(SHARE), seed: 0 }).unwrap();
+        eprintln!("{report}");
+        assert_eq!(report.wrong(), Vec::<String>::new());
+        // What is always refused tests a refusal and nothing else.
+        for tally in &report.tallies {
+            assert!(
+                tally.taken * 10 > tally.count,
+                "{} of {} {} are taken",
+                tally.taken,
+                tally.count,
+                tally.kind.name()
+            );
+            assert!(tally.taken < tally.count, "all of the {} are taken", tally.kind.name());
+        }
+    }
+
+    #[test]
+    fn a_number_names_an_input() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.input(3, 17), kind.input(3, 17));
+            assert_ne!(kind.input(3, 17), kind.input(3, 18), "{}", kind.name());
+            assert_eq!(Kind::named(kind.name()), Some(kind));
+        }
+        assert_eq!(Kind::ALL.iter().map(|kind| kind.share()).sum::<u64>(), 100);
+    }
+}
