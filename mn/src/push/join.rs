@@ -19,8 +19,9 @@ use crate::store::book::{By, Planned};
 use crate::token;
 
 /// How long a certificate lasts, in days. Membership ends with the `member` row, at once and
-/// everywhere; the certificate's end is the second line.
-/// TODO(renewal): shorten to days when links renew certificates by themselves.
+/// everywhere; the certificate's end is the second line. It is not renewed, which is a limit
+/// (`docs/threat-model.md`): a service node joins again with a new token (`sn join --replace`) within
+/// that time, and a node's agent does at each boot that has no disk to keep its identity on.
 const DAYS: u32 = 3650;
 
 /// The same for operators, whose program renews it when half of it is over.

@@ -277,8 +277,7 @@ impl Machine {
             SocketAddrV4::new(request.ciaddr, self.ports.client)
         } else {
             // The client does not answer ARP yet, so unicast to it would need a raw frame. All
-            // clients take a broadcast, asked for or not.
-            // TODO(dhcp): AF_PACKET, once a rack's broadcasts show up in a measurement.
+            // clients take a broadcast, asked for or not (docs/decisions/0009-dhcp-replies-broadcast.md).
             SocketAddrV4::new(Ipv4Addr::BROADCAST, self.ports.client)
         };
         let interface = (*to.ip() == Ipv4Addr::BROADCAST).then_some(place.interface);
