@@ -63,7 +63,7 @@ pub(crate) fn place(matches: &ArgMatches) -> Place {
 }
 
 /// Whom to ask where nothing says it.
-pub(super) fn unsaid() -> Place {
+pub(crate) fn unsaid() -> Place {
     if is_workstation() {
         Place::Far(Far { home: home(), server: None })
     } else {

@@ -3,13 +3,18 @@
 use std::fmt::Write as _;
 
 use common::id::Revision;
-use mn_core::change::{Command, Context, Define, Given, How, Mode, Outcome, Tabrestore, plan};
+use mn_core::change::Outcome;
+use mn_core::command::{
+    Apply, ApplyFormat, Clash, Command, Define, Given, How, Import, Mode, Source, Tabrestore,
+};
 use mn_core::csv;
-use mn_core::exchange::{Apply, ApplyFormat, Clash, Import, Source, includes};
+use mn_core::exchange::includes;
 use mn_core::model::Model;
 use mn_core::noderange::{MOST_NAMES, Options, expand_known, fold};
+use mn_core::plan;
 use mn_core::table::schema::TableId;
 use mn_core::table::{Tables, schema::TABLES};
+use mn_core::talk::Context;
 
 use super::{Kind, sheets};
 use crate::Result;

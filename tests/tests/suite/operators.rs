@@ -115,6 +115,15 @@ fn a_workstation_gives_the_commands_that_the_policy_allows() {
     });
 }
 
+/// What is the operator's is nobody else's to read.
+fn is_private(folder: &std::path::Path) -> Result<()> {
+    assert_eq!(fs::metadata(folder)?.permissions().mode() & 0o777, 0o700);
+    for entry in fs::read_dir(folder)? {
+        assert_eq!(entry?.metadata()?.permissions().mode() & 0o777, 0o600);
+    }
+    Ok(())
+}
+
 #[test]
 fn a_fresh_account_needs_a_token_and_nothing_else() {
     sandbox::test("operators::a_fresh_account_needs_a_token_and_nothing_else", || {
@@ -131,12 +140,7 @@ fn a_fresh_account_needs_a_token_and_nothing_else() {
         let token = bench.token("kim")?;
         let said = there(&format!("echo {token} | mn login -"))?.ok()?;
         assert!(said.contains("operator kim") && said.contains("home/.config/drover"), "{said}");
-        let folder = home.join(".config/drover");
-        assert_eq!(fs::metadata(&folder)?.permissions().mode() & 0o777, 0o700);
-        for entry in fs::read_dir(&folder)? {
-            let mode = entry?.metadata()?.permissions().mode() & 0o777;
-            assert_eq!(mode, 0o600, "what is the operator's is nobody else's to read");
-        }
+        is_private(&home.join(".config/drover"))?;
         // What rows say of who, from where, which command, with which words, on which nodes.
         let policy = |line: &str| bench.cluster.ok(&format!("mkdef -t policy {line}"));
         assert_eq!(there("nodels n1")?.status, 1, "no row, no right");

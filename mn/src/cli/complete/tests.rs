@@ -88,12 +88,12 @@ fn bash_gets_what_replaces_its_own_word() {
 #[test]
 fn a_daemon_that_is_down_is_silence() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(names(folder.path(), What::Nodes, ""), Vec::<String>::new());
+    assert_eq!(names(&Place::Here(folder.path().to_owned()), What::Nodes, ""), Vec::<String>::new());
 }
 
 #[test]
 fn a_daemon_that_does_not_answer_is_waited_for_a_moment_only() {
     let folder = tempfile::tempdir().unwrap();
     let _listening = std::os::unix::net::UnixListener::bind(folder.path().join(client::SOCKET)).unwrap();
-    assert_eq!(names(folder.path(), What::Nodes, ""), Vec::<String>::new());
+    assert_eq!(names(&Place::Here(folder.path().to_owned()), What::Nodes, ""), Vec::<String>::new());
 }
