@@ -42,6 +42,7 @@ pub mod sandbox;
 pub mod scenario;
 pub mod server;
 pub mod stage;
+mod still;
 pub mod story;
 pub mod wait;
 

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::net::Host;
-use crate::{Result, powerloss, wait};
+use crate::{Result, still, wait};
 
 /// A command to be run.
 #[derive(Clone, Debug)]
@@ -206,7 +206,7 @@ impl Daemon {
     pub fn end(&mut self, signal: Signal) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         if signal == Signal::SIGKILL {
-            powerloss::hold_still(child.id())?;
+            still::hold_still(child.id())?;
         }
         if let Ok(pid) = i32::try_from(child.id()) {
             let _ = kill(Pid::from_raw(pid), signal);

@@ -19,7 +19,6 @@
 
 mod cut;
 mod history;
-mod still;
 mod strace;
 
 use std::fs;
@@ -29,7 +28,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use self::cut::{Cut, Keep};
 pub use self::history::History;
 use self::history::Reader;
-pub(crate) use self::still::hold_still;
 use crate::process::Run;
 use crate::{Result, wait};
 
