@@ -14,6 +14,7 @@
 //! | [`cluster`] | a management node, service nodes and compute nodes |
 //! | [`fleet`] | the agents of a cluster |
 //! | [`scenario`] | commands in, a transcript out |
+//! | `still` | a recorded program brought to a standstill |
 //! | [`stage`] | a cluster set up and ready, with files and guests |
 //! | [`story`] | checks with names and times, told on a terminal or as JSON |
 //! | [`kill`] | a daemon killed in the middle of a command |
