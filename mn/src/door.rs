@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use common::wire::join::JoinAnswer;
+use common::wire::join::{JoinAnswer, Kind};
 use runtime::link::connection::Link;
 use runtime::link::endpoint::{Arrived, Incoming, Listener};
 use runtime::link::identity::Role;
@@ -60,7 +60,7 @@ pub(crate) async fn listen(
 async fn welcome(incoming: Incoming, doors: Doors, desk: Desk) {
     let address = incoming.peer_address();
     match incoming.establish().await {
-        Ok(Arrived::Stranger(stranger)) => joins(stranger, &doors, address).await,
+        Ok(Arrived::Stranger(stranger)) => joins(stranger, &doors, &desk, address).await,
         Ok(Arrived::Member(link)) => member(link, doors, desk).await,
         // Anyone can cause this, so it is not for the log of an ordinary day.
         Err(error) => {
@@ -72,12 +72,20 @@ async fn welcome(incoming: Incoming, doors: Doors, desk: Desk) {
     }
 }
 
-async fn joins(mut stranger: JoinLink, doors: &Doors, address: SocketAddr) {
+async fn joins(mut stranger: JoinLink, doors: &Doors, desk: &Desk, address: SocketAddr) {
     let relayed = match stranger.request().await {
         Ok(relayed) => relayed,
         Err(error) => return debug!(%address, %error, "stranger asked nothing"),
     };
     let answer = join::answer(doors, &relayed, None).await;
+    if relayed.request.kind == Kind::Operator {
+        let (name, from) = (relayed.request.name.as_str(), address.ip().to_canonical().to_string());
+        match &answer {
+            JoinAnswer::Welcome { .. } => desk.joined(name, &from),
+            JoinAnswer::Refused(why) => desk.refused(&format!("operator {name}"), &from, why),
+            JoinAnswer::Later(_) => {}
+        }
+    }
     if let Err(error) = stranger.answer(answer).await {
         debug!(%address, %error, "stranger did not take the answer");
     }

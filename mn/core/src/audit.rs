@@ -38,6 +38,13 @@ pub struct Entry {
     pub words: Vec<String>,
     /// What became of it.
     pub outcome: Outcome,
+    /// The newest revision when it ended, or was refused; 0 where that is not known. So a command
+    /// that made none has its place between those that did.
+    #[serde(default)]
+    pub seen: u64,
+    /// The revisions that it made, of many the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<u64>,
     /// Whether `site.auditskipcmds` keeps it out of the `auditlog` table and the system's log.
     #[serde(default, skip_serializing_if = "is_false")]
     pub skipped: bool,
@@ -67,6 +74,29 @@ impl Outcome {
     /// Whether the command was refused.
     pub const fn is_denied(&self) -> bool {
         matches!(self, Self::Denied(_) | Self::More(_))
+    }
+
+    /// Whether it was allowed and did not do all that it was to.
+    pub const fn is_failed(&self) -> bool {
+        matches!(self, Self::CutOff) || matches!(self, Self::Ended(status) if *status != 0)
+    }
+
+    /// The exit status; none where it did not come to one.
+    pub const fn status(&self) -> Option<u8> {
+        match self {
+            Self::Ended(status) => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// What kind of outcome it is, in one word, for programs.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Ended(_) => "ended",
+            Self::CutOff => "cut off",
+            Self::Denied(_) | Self::More(_) => "refused",
+            Self::Lost(_) => "lost",
+        }
     }
 
     /// In words.

@@ -3,15 +3,30 @@
 use std::io;
 use std::path::Path;
 
+use clap::ArgMatches;
 use common::wire::PROTOCOL;
 use common::wire::operator::{Request, View};
 use mn_core::command::{Asked, Sent};
 
-use super::place::Place;
-use super::{as_of, print, recorded};
+use super::place::{Place, place};
+use super::when::as_of;
+use super::{print, recorded};
 
-/// What a command that goes on by itself does; gives the exit status.
-pub(crate) type Run = Box<dyn FnOnce(&Caller) -> u8>;
+/// A command that goes on by itself.
+pub(crate) struct Steps {
+    /// What it does; gives the exit status.
+    pub(super) run: Box<dyn FnOnce(&Caller) -> u8>,
+    /// All that it may ask the daemon on the way. What it reads meanwhile stands for anything: the
+    /// daemon looks whether words mean what was asked (`replay`).
+    pub(super) asks: Vec<Asked>,
+}
+
+impl Steps {
+    /// One that may ask these.
+    pub(super) fn new(asks: Vec<Asked>, run: impl FnOnce(&Caller) -> u8 + 'static) -> Self {
+        Self { run: Box::new(run), asks }
+    }
+}
 
 /// Who asks, and where.
 #[derive(Clone, Debug)]
@@ -27,6 +42,23 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Asks for one of `mn`'s own sub-commands; gives the exit status.
+    pub(super) fn ask_as(
+        name: &'static str,
+        matches: &ArgMatches,
+        words: Vec<String>,
+        json: bool,
+        asked: Asked,
+    ) -> u8 {
+        match place(matches) {
+            Ok(place) => Self { name, place, words, json, at: None }.ask(asked),
+            Err(refusal) => {
+                print::err(&refusal.render(name));
+                1
+            }
+        }
+    }
+
     /// Asks the daemon and prints what it answers; gives the exit status.
     pub(crate) fn ask(&self, asked: Asked) -> u8 {
         match self.request(asked, print::view(self.json)) {

@@ -20,10 +20,11 @@ pub(crate) const APPLET: Applet = Applet { name: "diff", command, ask, usage_sta
 
 fn command() -> Command {
     base("diff", "Show what is different between two states, one line a value")
-        .override_usage("mn diff A..B [-o NAMES] [--table TABLE]… [-a]\n       mn diff A")
+        .override_usage("mn diff A..B [-o NAMES] [--table TABLE]… [-a] [--stat]\n       mn diff A")
         .arg(option("objects", "NAMES").short('o').help("Of these nodes or other objects alone"))
         .arg(option("table", "TABLE").action(ArgAction::Append).help("Of this table alone"))
         .arg(switch("all").short('a').help("Also what the daemon keeps for itself, as nodes' status"))
+        .arg(switch("stat").help("How much of each table and column differs, and not each value"))
         .arg(span_operand().help(
             "From the state that A left to the state that B left; without B, to the newest. \
              Each a revision, a time or how long ago",
@@ -69,7 +70,7 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     let (span, _) = span(&texts(matches, "words"))?;
     let objects = text(matches, "objects").map(|text| intake.range(&text)).transpose()?;
     let tables = texts(matches, "table").iter().flat_map(|list| split_list(list)).collect();
-    let query = Diff { span, objects, tables, all: matches.get_flag("all") };
+    let query = Diff { span, objects, tables, all: matches.get_flag("all"), stat: matches.get_flag("stat") };
     Ok(Asked::Query(Query::Diff(query)).into())
 }
 

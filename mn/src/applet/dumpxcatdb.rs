@@ -10,8 +10,8 @@ use clap::{Arg, ArgMatches, Command};
 use mn_core::command::{Asked, DumpDb, Query};
 use serde::Deserialize;
 
-use super::caller::Caller;
-use super::intake::Intake;
+use super::caller::{Caller, Steps};
+use super::intake::{Intake, REPLAYED};
 use super::out_file::OutFile;
 use super::{Applet, Parsed, Usage, base, print, switch, text};
 
@@ -49,13 +49,18 @@ pub(super) fn refuse_binary(matches: &ArgMatches) -> Result<(), Usage> {
     Ok(())
 }
 
-fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
+fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     refuse_binary(matches)?;
     let verbose = matches.get_flag("verbose");
-    let skip = std::env::var(SKIP).ok().filter(|skip| !skip.is_empty());
+    let skip = match intake.is_replay() {
+        // Which tables the operator's environment leaves out does no harm.
+        true => Some(REPLAYED.to_owned()),
+        false => std::env::var(SKIP).ok().filter(|skip| !skip.is_empty()),
+    };
     let args = DumpDb { all: matches.get_flag("all"), full: matches.get_flag("full"), skip };
     let path = text(matches, "path").filter(|path| !path.is_empty());
-    Ok(Parsed::Run(Box::new(move |caller| {
+    let asks = vec![Asked::Query(Query::DumpDb(args.clone()))];
+    Ok(Parsed::Run(Steps::new(asks, move |caller| {
         let Some(path) = path else {
             print::err(" Requires -p with path to directory to hold db files.");
             return 1;

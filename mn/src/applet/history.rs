@@ -1,4 +1,5 @@
-//! `history`: what was changed, when, by whom, with which words.
+//! `history`: what was changed and, where that is asked for, every command: when, by whom, from where,
+//! with which words.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use mn_core::command::{Asked, Forget, History, Mode, Operation, Query, Span, When};
@@ -15,20 +16,29 @@ const COUNT: u64 = 25;
 
 fn command() -> Command {
     let list = |name, value| option(name, value).action(ArgAction::Append);
-    base("history", "Show what was changed, when, by whom and with which command")
+    base("history", "Show what was changed, or every command: when, by whom, from where, with which words")
         .override_usage(
-            "mn history [NODERANGE] [-n COUNT|all] [--since TIME] [--until TIME] [--author USER]… \
-             [--command NAME]… [--table TABLE]… [--reverse] [-a]\n       mn history REVISION\n       mn history A..B\n       mn history --prune BEFORE [--dry-run]",
+            "mn history [-a | --refused] [NODERANGE] [-n COUNT|all] [--since TIME] [--until TIME] [--by USER]… \
+             [--from HOST]… [--command NAME]… [--table TABLE]… [--reverse]\n       mn history [--stat] REVISION\n       mn history A..B\n       mn history --prune BEFORE [--dry-run]",
         )
         .arg(option("count", "COUNT").short('n').help("How many, the newest; `all` for all [default: 25]"))
-        .arg(list("author", "USER").help("Those of this user (mn: of the daemon itself)"))
+        .arg(
+            list("author", "USER")
+                .visible_alias("by")
+                .help("Those of this user, or USER@HOST (mn: of the daemon itself)"),
+        )
+        .arg(list("from", "HOST").help("Those from this machine: an operator's, or localhost"))
         .arg(list("command", "NAME").help("Those of this command"))
         .arg(list("table", "TABLE").help("Those that changed this table"))
         .arg(option("since", "TIME").help("Those since then: '2026-01-31 14:30', '2h ago', or a revision"))
         .arg(option("until", "TIME").help("Those up to then"))
         .arg(option("objects", "NAMES").short('o').help("Those that changed these nodes or other objects"))
         .arg(switch("reverse").short('r').help("The oldest first"))
-        .arg(switch("all").short('a').help("Also what the daemon writes of its own accord, as nodes' reports"))
+        .arg(switch("all").short('a').help(
+            "Every command, reads and refused ones too, and what the daemon writes of its own accord",
+        ))
+        .arg(switch("refused").help("What was refused or did not end well, reads too"))
+        .arg(switch("stat").help("Of one revision: how much it changed, and not each value"))
         .arg(option("prune", "BEFORE").help("Forget what was before this time or revision"))
         .arg(switch("dry-run").requires("prune").help("With --prune: say what would be forgotten"))
         .arg(
@@ -56,6 +66,9 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
         commands: lists("command"),
         reverse: matches.get_flag("reverse"),
         all: matches.get_flag("all"),
+        refused: matches.get_flag("refused"),
+        from: lists("from"),
+        stat: matches.get_flag("stat"),
         zone: when::zone(),
         ..History::default()
     };
@@ -66,6 +79,11 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     let mut objects = text(matches, "objects");
     for word in &words {
         take(word, &mut query, &mut objects)?;
+    }
+    if query.stat && query.one.is_none() {
+        return Err(Usage::new(
+            "--stat is about one revision: mn history --stat 812; of a span, mn diff --stat 810..812",
+        ));
     }
     query.objects = objects.map(|text| intake.range(&text)).transpose()?;
     query.count = match text(matches, "count").as_deref() {

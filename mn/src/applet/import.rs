@@ -7,7 +7,7 @@ use common::wire::operator::MAX_COMMAND;
 use mn_core::command::{Asked, Clash, Command as Change, Import, Source};
 use mn_core::exchange::includes;
 
-use super::intake::Intake;
+use super::intake::{Intake, REPLAYED};
 use super::{Applet, Parsed, Usage, changing, mode, operands, option, switch, text, texts};
 
 pub(super) const APPLET: Applet =
@@ -57,6 +57,10 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
         }
     };
     let files = match source {
+        // Which files a folder holds or a file includes, the words do not say.
+        Source::Xcat | Source::IscDhcpd if intake.is_replay() => {
+            vec![(REPLAYED.to_owned(), REPLAYED.to_owned())]
+        }
         Source::Xcat => tables(intake, file)?,
         Source::IscDhcpd => with_includes(intake, file)?,
         _ => vec![(file.clone(), intake.file(file)?)],

@@ -67,6 +67,7 @@ use self::intake::Intake;
 use self::page::Page;
 use self::place::{dir_arg, mn_arg, place};
 pub(crate) use self::replay::{means, program};
+use self::when::as_of;
 
 /// Where everything is kept when nobody says otherwise.
 pub const DEFAULT_DIR: &str = "/var/lib/drover/mn";
@@ -138,7 +139,7 @@ pub(crate) enum Parsed {
     /// The same, with this exit status.
     End(String, u8),
     /// Something of several steps, some of them here.
-    Run(caller::Run),
+    Run(caller::Steps),
 }
 
 impl From<Asked> for Parsed {
@@ -200,10 +201,10 @@ impl Applet {
                 status
             }
             Ok(Parsed::Ask(asked)) => match as_of(text(&matches, "at"), *asked) {
-                Ok(asked) => self.caller(&matches, words).ask(asked),
+                Ok(asked) => self.with_caller(&matches, words, |caller| caller.ask(asked)),
                 Err(usage) => self.wrong(&usage),
             },
-            Ok(Parsed::Run(run)) => run(&self.caller(&matches, words)),
+            Ok(Parsed::Run(steps)) => self.with_caller(&matches, words, steps.run),
             Err(usage) => self.wrong(&usage),
         }
     }
@@ -213,9 +214,16 @@ impl Applet {
         grouped(guarded((self.command)()))
     }
 
-    fn caller(&self, matches: &ArgMatches, words: Vec<String>) -> Caller {
+    /// Does something that asks the daemon; gives the exit status.
+    fn with_caller(&self, matches: &ArgMatches, words: Vec<String>, run: impl FnOnce(&Caller) -> u8) -> u8 {
         let (json, at) = (matches.get_flag("json"), text(matches, "at"));
-        Caller { name: self.name, place: place(matches), words, json, at }
+        match place(matches) {
+            Ok(place) => run(&Caller { name: self.name, place, words, json, at }),
+            Err(refusal) => {
+                print::err(&refusal.render(self.name));
+                1
+            }
+        }
     }
 
     fn wrong(&self, usage: &Usage) -> u8 {
@@ -286,17 +294,6 @@ impl Applet {
                 print::out(&self.usage());
                 self.usage_status
             }
-        }
-    }
-}
-
-/// The question as of the state that `--at` names.
-fn as_of(at: Option<String>, asked: Asked) -> Result<Asked, Usage> {
-    let Some(at) = at else { return Ok(asked) };
-    match asked {
-        Asked::Query(query) => Ok(Asked::Past(when::parse(&at)?, query)),
-        Asked::Past(..) | Asked::Change(_) | Asked::Operate(_) => {
-            Err(Usage::alone("--at is for commands that only read: the past cannot be changed"))
         }
     }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 use clap::{Arg, ArgMatches, Command};
 use mn_core::command::{Asked, Command as Change, Given, RestoreDb};
 
+use super::caller::Steps;
 use super::dumpxcatdb::{refuse_binary, with_folder};
-use super::intake::Intake;
-use super::table::{given, table_of, whole};
+use super::intake::{Intake, REPLAYED};
+use super::table::{given, replayed, table_of, whole};
 use super::{Applet, Parsed, Usage, mode, print, switch, text};
 
 pub(super) const APPLET: Applet =
@@ -32,19 +33,9 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     let Some(path) = text(matches, "path").filter(|path| !path.is_empty()) else {
         return Ok(refused(" -p with path to database files is required \n".to_owned()));
     };
-    let names = match intake.names(Path::new(&path)) {
-        Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(refused(" Input path must exist \n".to_owned()));
-        }
-        Err(error) => return Ok(refused(format!("cannot read {path}: {error}; nothing is restored."))),
-    };
-    let files = match read(Path::new(&path), names, intake) {
-        Ok(files) if files.is_empty() => {
-            return Ok(refused(format!("There is no file TABLE.csv in {path}; nothing is restored.")));
-        }
+    let files = match files(Path::new(&path), intake) {
         Ok(files) => files,
-        Err(why) => return Ok(refused(format!("{why}; nothing is restored."))),
+        Err(why) => return Ok(refused(why)),
     };
     Ok(Asked::Change(Change::RestoreDb(RestoreDb {
         mode: mode(matches),
@@ -58,10 +49,27 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
 
 /// A line on standard error without a frame, as this command of xCAT's says it.
 fn refused(text: String) -> Parsed {
-    Parsed::Run(Box::new(move |_| {
+    Parsed::Run(Steps::new(Vec::new(), move |_| {
         print::err(&text);
         1
     }))
+}
+
+/// What is to be restored, or why it cannot be.
+fn files(folder: &Path, intake: &Intake) -> Result<Vec<Given>, String> {
+    if intake.is_replay() {
+        return Ok(vec![replayed(REPLAYED)]);
+    }
+    let shown = folder.display();
+    let names = intake.names(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => " Input path must exist \n".to_owned(),
+        _ => format!("cannot read {shown}: {error}; nothing is restored."),
+    })?;
+    let files = read(folder, names, intake).map_err(|why| format!("{why}; nothing is restored."))?;
+    if files.is_empty() {
+        return Err(format!("There is no file TABLE.csv in {shown}; nothing is restored."));
+    }
+    Ok(files)
 }
 
 /// The files of tables in a folder. Others may lie beside them.

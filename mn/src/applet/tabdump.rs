@@ -5,7 +5,7 @@ use std::io;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use mn_core::command::{Asked, Query, Tabdump};
 
-use super::caller::Caller;
+use super::caller::{Caller, Steps};
 use super::intake::Intake;
 use super::out_file::OutFile;
 use super::{Applet, Parsed, Usage, base, operands, print, switch, text, texts};
@@ -58,7 +58,10 @@ fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
     }
     Ok(match file {
         None => Asked::Query(Query::Tabdump(query)).into(),
-        Some(file) => Parsed::Run(Box::new(move |caller| write(caller, query, &file))),
+        Some(file) => {
+            let asks = vec![Asked::Query(Query::Tabdump(query.clone()))];
+            Parsed::Run(Steps::new(asks, move |caller| write(caller, query, &file)))
+        }
     })
 }
 

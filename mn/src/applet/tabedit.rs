@@ -14,9 +14,9 @@ use mn_core::command::{Asked, Command as Change, Given, How, Mode, Query, Tabdum
 use mn_core::csv::{self, Sheet};
 use mn_core::table::TableId;
 
-use super::caller::Caller;
+use super::caller::{Caller, Steps};
 use super::intake::Intake;
-use super::table::{explained, given, only, whole};
+use super::table::{explained, given, only, replayed, whole};
 use super::{Applet, Parsed, Usage, mode, operands, print, text};
 
 pub(super) const APPLET: Applet =
@@ -47,7 +47,12 @@ fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
         return Err(Usage::alone(format!("Table {table} is Drover's own and is not changed by hand.")));
     }
     let mode = mode(matches);
-    Ok(Parsed::Run(Box::new(move |caller| {
+    let how = How::Edit(Sheet { table: id, columns: Vec::new(), records: Vec::new() });
+    let asks = vec![
+        Asked::Query(Query::Tabdump(Tabdump { table: Some(table.clone()), ..Tabdump::default() })),
+        Asked::Change(Change::Tabrestore(Tabrestore { mode, file: replayed(table), how })),
+    ];
+    Ok(Parsed::Run(Steps::new(asks, move |caller| {
         let folder = std::env::temp_dir().join(format!("tabedit.{}", std::process::id()));
         match Session::open(caller, id, mode, folder.clone()) {
             Ok(Some(mut session)) => {

@@ -33,6 +33,11 @@ pub(super) fn given(table: String, bytes: &[u8]) -> Given {
     Given { table, content }
 }
 
+/// The file of a table, where words are read again: its rows may be any.
+pub(super) fn replayed(table: impl Into<String>) -> Given {
+    Given { table: table.into(), content: Ok(None) }
+}
+
 /// What a selection means: `column=value`, several with commas between; the first word that is none
 /// is the error. A value ends at the next comma.
 pub(super) fn selection(text: &str) -> Result<Vec<(String, String)>, &str> {

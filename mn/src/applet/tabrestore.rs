@@ -4,7 +4,7 @@ use clap::{ArgMatches, Command};
 use mn_core::command::{Asked, Command as Change, How, Tabrestore};
 
 use super::intake::Intake;
-use super::table::{explained, given, only, table_of, whole};
+use super::table::{explained, given, only, replayed, table_of, whole};
 use super::{Applet, Parsed, Usage, mode, operands, switch};
 
 pub(super) const APPLET: Applet =
@@ -26,11 +26,13 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
         Err(0) => return Ok(explained("", command, 2)),
         Err(_) => return Err(Usage::new("only one file can be restored at a time")),
     };
-    // On standard output, as scripts know it.
-    let Ok(bytes) = intake.bytes(&path) else {
-        return Ok(Parsed::End(format!("Error: Unable to open {path} for reading.\n"), 3));
+    let file = match intake.bytes(&path) {
+        Ok(bytes) => given(table_of(&path), &bytes),
+        Err(_) if intake.is_replay() => replayed(table_of(&path)),
+        // On standard output, as scripts know it.
+        Err(_) => return Ok(Parsed::End(format!("Error: Unable to open {path} for reading.\n"), 3)),
     };
     let how = if matches.get_flag("addrows") { How::Add } else { How::Replace };
-    let restore = Tabrestore { mode: mode(matches), file: given(table_of(&path), &bytes), how };
+    let restore = Tabrestore { mode: mode(matches), file, how };
     Ok(Asked::Change(Change::Tabrestore(restore)).into())
 }

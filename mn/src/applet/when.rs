@@ -5,7 +5,7 @@
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span as Length, Timestamp, Zoned};
-use mn_core::command::{Span, When};
+use mn_core::command::{Asked, Operation, Query, Span, When};
 
 use super::Usage;
 
@@ -73,6 +73,46 @@ fn time(text: &str, now: &Zoned) -> Option<Timestamp> {
     now.checked_add(back).ok().map(|zoned| zoned.timestamp())
 }
 
+/// The question as of the state that `--at` names.
+///
+/// # Errors
+/// When it is none of the forms, or the command knows no other state than the newest.
+pub(super) fn as_of(at: Option<String>, asked: Asked) -> Result<Asked, Usage> {
+    let Some(at) = at else { return Ok(asked) };
+    let query = match asked {
+        Asked::Query(query) => query,
+        Asked::Operate(Operation::Lsmn(args)) => Query::Lsmn(args),
+        asked => return Err(only_now(&asked)),
+    };
+    Ok(Asked::Past(parse(&at)?, query))
+}
+
+/// Why a command knows no other state than the newest.
+fn only_now(asked: &Asked) -> Usage {
+    let (what, instead) = match asked {
+        Asked::Operate(Operation::Makedhcp(_) | Operation::Makedns(_)) => (
+            "asks the service nodes what they serve now",
+            "lsdef NODERANGE -i ip,mac --at TIME, for what was defined then",
+        ),
+        Asked::Operate(Operation::Nodestat(_)) => (
+            "asks the nodes how they are now",
+            "lsdef NODERANGE -i status,appstatus --at TIME, for what was known then",
+        ),
+        Asked::Operate(Operation::Makehosts(_)) => (
+            "works on the hosts file as it is now",
+            "lsdef NODERANGE -i ip,hostnames --at TIME, for what was defined then",
+        ),
+        Asked::Operate(Operation::Makenetworks(_)) => (
+            "looks at the interfaces as they are now",
+            "tabdump networks --at TIME, for what was defined then",
+        ),
+        _ => ("changes something, and the past cannot be changed", "mn history, for what was changed when"),
+    };
+    Usage::alone(format!(
+        "--at is for commands that only read what is stored; this one {what}\n  try      {instead}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +160,18 @@ mod tests {
             assert!(bad.contains("..") || read(bad, &now()).is_none(), "{bad}");
         }
         assert!(span("3..x").unwrap_err().to_string().contains("2h ago"));
+    }
+
+    #[test]
+    fn a_command_that_knows_no_past_says_what_to_look_at() {
+        use mn_core::change::{Command, Makedns, Rmdef};
+        let at = |asked| as_of(Some("5".to_owned()), asked).map_err(|usage| usage.to_string());
+        let past = at(Asked::Operate(Operation::Lsmn(mn_core::query::Lsmn::default())));
+        assert!(matches!(past, Ok(Asked::Past(When::Revision(5), Query::Lsmn(_)))));
+        let asks = at(Asked::Operate(Operation::Makedns(Makedns::default()))).unwrap_err();
+        assert!(asks.contains("asks the service nodes what they serve now\n  try      lsdef"), "{asks}");
+        let changes = at(Asked::Change(Command::Rmdef(Rmdef::default()))).unwrap_err();
+        assert!(changes.contains("the past cannot be changed\n  try      mn history"), "{changes}");
     }
 
     proptest! {

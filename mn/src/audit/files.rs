@@ -47,6 +47,16 @@ pub(super) struct Files {
     length: u64,
 }
 
+/// The log from its newest entry back, a segment at a time; what is pruned meanwhile is passed over.
+#[derive(Debug)]
+pub(crate) struct Back {
+    dir: PathBuf,
+    /// The segments that are not read yet; none before the first was asked for.
+    segments: Option<Vec<(u64, PathBuf)>>,
+    /// Of the one that is being gone through.
+    entries: Vec<Entry>,
+}
+
 /// The log, to be read by anyone, beside the one who writes.
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
@@ -155,6 +165,11 @@ impl Reader {
         Self { dir: dir.to_owned() }
     }
 
+    /// The entries, newest first.
+    pub(super) fn back(&self) -> Back {
+        Back { dir: self.dir.clone(), segments: None, entries: Vec::new() }
+    }
+
     /// The newest entries, at most so many, oldest first.
     pub(super) fn newest(&self, most: usize) -> io::Result<Vec<Entry>> {
         let mut parts: Vec<Vec<Entry>> = Vec::new();
@@ -175,6 +190,36 @@ impl Reader {
         }
         let entries = parts.into_iter().rev().flatten().skip(found.saturating_sub(most));
         Ok(entries.collect())
+    }
+}
+
+impl Back {
+    /// The next entry; none at the beginning of the log.
+    fn step(&mut self) -> io::Result<Option<Entry>> {
+        loop {
+            if let Some(entry) = self.entries.pop() {
+                return Ok(Some(entry));
+            }
+            let left = match &mut self.segments {
+                Some(left) => left,
+                left @ None => left.insert(segments(&self.dir)?),
+            };
+            let Some((_, path)) = left.pop() else { return Ok(None) };
+            match read(&path) {
+                Ok((entries, _)) => self.entries = entries,
+                // Removed since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Iterator for Back {
+    type Item = io::Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
     }
 }
 
@@ -294,6 +339,8 @@ mod tests {
         }
         let left = ids(dir.path());
         assert_eq!(left.last(), Some(&30_000));
+        let back: Vec<u64> = Reader::new(dir.path()).back().map(|entry| entry.unwrap().id).collect();
+        assert!(back.iter().eq(left.iter().rev()), "the same entries, newest first");
         assert!((10_000..20_000).contains(&left.len()), "{}", left.len());
         files.trim(1_000_000).unwrap();
         assert!(ids(dir.path()).len() < 10_000, "all but the last segment is a day old");

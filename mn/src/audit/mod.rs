@@ -10,7 +10,8 @@
 //! **Invariants**
 //! - Nobody waits for the disk: [`Audit::record`] puts an entry into a bounded queue. The keeper
 //!   writes and syncs what has come at most every [`keeper::GATHER`]; so a kill or a power cut loses
-//!   that much and what one sync takes. An orderly stop loses nothing.
+//!   that much and what one sync takes, and the commands that had not ended. An orderly stop loses
+//!   nothing.
 //! - Where the disk does not keep up or is full, entries are dropped and counted, and the count is
 //!   an entry of its own.
 //! - The log is bounded by [`Limits`]. Who is refused over and over fills it no faster than twenty
@@ -26,10 +27,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::id::Revision;
+use common::report::Refusal;
 use mn_core::audit::{Entry, Outcome};
 use mn_core::model::Model;
+use mn_core::table::schema::AUDITLOG;
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use self::files::Back;
 pub use self::files::Limits;
 use self::files::Reader;
 pub use self::keeper::Keeper;
@@ -110,16 +115,24 @@ impl Audit {
 
     /// Records somebody who was refused before he could give a command.
     pub(crate) fn refused(&self, model: &Model, user: &str, from: &str, why: &str) {
-        self.record(Entry {
-            at: runtime::clock::unix_seconds(),
-            user: user.to_owned(),
-            host: from.to_owned(),
-            client: "link".to_owned(),
-            command: "connect".to_owned(),
-            outcome: Outcome::Denied(why.to_owned()),
-            quiet: mn_core::audit::is_quiet(model),
-            ..Entry::default()
-        });
+        self.record(Entry { outcome: Outcome::Denied(why.to_owned()), ..stranger(model, user, from) });
+    }
+
+    /// Records that somebody has become an operator.
+    pub(crate) fn joined(&self, model: &Model, user: &str, from: &str) {
+        let command = "login".to_owned();
+        self.record(Entry { command, outcome: Outcome::Ended(0), ..stranger(model, user, from) });
+    }
+
+    /// The entries that are wanted, oldest first.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) async fn chosen(&self, is_wanted: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, Refusal> {
+        let entries = self.newest(usize::MAX).await;
+        let entries = entries
+            .map_err(|error| Refusal::new("the audit log cannot be read").because(error.to_string()))?;
+        Ok(entries.into_iter().filter(|entry| is_wanted(entry)).collect())
     }
 
     /// The newest entries, at most so many, oldest first; those recorded before this call among them.
@@ -127,13 +140,25 @@ impl Audit {
     /// # Errors
     /// When the disk refuses.
     pub async fn newest(&self, most: usize) -> io::Result<Vec<Entry>> {
-        let (done, written) = oneshot::channel();
-        if self.requests.send(Request::Barrier(done)).await.is_ok() {
-            // A disk that hangs keeps back the newest entries, not the answer.
-            let _ = tokio::time::timeout(BARRIER_LIMIT, written).await;
-        }
+        self.written().await;
         let reader = self.reader.clone();
         tokio::task::spawn_blocking(move || reader.newest(most)).await.map_err(io::Error::other)?
+    }
+
+    /// The entries one by one, newest first, those recorded before this call among them; a segment
+    /// is read when it is come to, so on a thread that may block.
+    pub(crate) async fn back(&self) -> Back {
+        self.written().await;
+        self.reader.back()
+    }
+
+    /// Waits until what was recorded so far is written. A disk that hangs keeps back the newest
+    /// entries, not the answer.
+    async fn written(&self) {
+        let (done, written) = oneshot::channel();
+        if self.requests.send(Request::Barrier(done)).await.is_ok() {
+            let _ = tokio::time::timeout(BARRIER_LIMIT, written).await;
+        }
     }
 
     /// Takes entries out of the log; gives them, oldest first.
@@ -148,32 +173,63 @@ impl Audit {
     }
 }
 
+/// Gives the newest revision, and those that a command has made so far.
+type Trail = Box<dyn Fn() -> (Revision, Vec<Revision>) + Send>;
+
 /// An entry whose outcome is still to come; recorded when it is dropped, too.
-#[derive(Debug)]
 pub(crate) struct Pending {
     audit: Audit,
     entry: Option<Entry>,
+    trail: Trail,
 }
 
 impl Pending {
-    pub(crate) fn new(audit: &Audit, entry: Entry) -> Self {
-        Self { audit: audit.clone(), entry: Some(entry) }
+    /// `trail` is asked at the end.
+    pub(crate) fn new(
+        audit: &Audit,
+        entry: Entry,
+        trail: impl Fn() -> (Revision, Vec<Revision>) + Send + 'static,
+    ) -> Self {
+        Self { audit: audit.clone(), entry: Some(entry), trail: Box::new(trail) }
     }
 
     /// Records it with what became of it.
     pub(crate) fn end(mut self, outcome: Outcome) {
+        self.record(outcome);
+    }
+
+    fn record(&mut self, outcome: Outcome) {
         if let Some(entry) = self.entry.take() {
-            self.audit.record(Entry { outcome, ..entry });
+            let (seen, made) = (self.trail)();
+            let made = made.iter().map(|revision| revision.value()).collect();
+            self.audit.record(Entry { outcome, seen: seen.value(), made, ..entry });
         }
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            self.audit.record(Entry { outcome: Outcome::CutOff, ..entry });
-        }
+        self.record(Outcome::CutOff);
     }
+}
+
+/// What is known of somebody who did not get as far as giving a command.
+fn stranger(model: &Model, user: &str, from: &str) -> Entry {
+    Entry {
+        at: runtime::clock::unix_seconds(),
+        user: user.to_owned(),
+        host: from.to_owned(),
+        client: "link".to_owned(),
+        command: "connect".to_owned(),
+        seen: model.revision().value(),
+        quiet: mn_core::audit::is_quiet(model),
+        ..Entry::default()
+    }
+}
+
+/// A model with entries of the audit log in it, as rows of xCAT's table.
+pub(crate) fn lay_in(model: &Model, entries: &[Entry]) -> Model {
+    model.with_log(AUDITLOG, entries.iter().map(|entry| entry.row(&time)))
 }
 
 /// A moment as xCAT writes it into the `auditlog` table, in the host's time.

@@ -52,12 +52,14 @@ async fn a_command_that_is_cut_off_is_recorded_too() {
     let (audit, keeper) = open(dir.path(), Limits::default()).unwrap();
     let stop = CancellationToken::new();
     let (_, read) = tokio::join!(keeper.run(stop.clone()), async {
-        drop(Pending::new(&audit, entry("gone")));
-        Pending::new(&audit, entry("done")).end(Outcome::Ended(3));
+        let trail = || (Revision::new(7), vec![Revision::new(5), Revision::new(7)]);
+        drop(Pending::new(&audit, entry("gone"), trail));
+        Pending::new(&audit, entry("done"), trail).end(Outcome::Ended(3));
         let read = audit.newest(10).await.unwrap();
         stop.cancel();
         read
     });
     let outcomes: Vec<String> = read.iter().map(|entry| entry.outcome.text()).collect();
     assert_eq!(outcomes, ["not ended", "exit 3"]);
+    assert!(read.iter().all(|entry| entry.seen == 7 && entry.made == [5, 7]), "{read:?}");
 }

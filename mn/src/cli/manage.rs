@@ -13,7 +13,7 @@ use mn_core::table::nearest;
 use super::install::{Folders, install, left_out};
 use super::operator;
 use crate::applet::caller::Caller;
-use crate::applet::place::{dir, dir_arg, mn_arg, place};
+use crate::applet::place::{dir, dir_arg, mn_arg};
 use crate::applet::{APPLETS, print, switch, text, texts};
 use crate::daemon::{self, InitOptions, ServeOptions};
 
@@ -135,7 +135,8 @@ fn token() -> Command {
                 .action(ArgAction::Append)
                 .help("Where it reaches the management node"),
         )
-        .arg(switch("define").help("Define the service node first, if it is not"));
+        .arg(switch("define").help("Define the service node first, if it is not"))
+        .arg(switch("json").help("Print the answer as JSON"));
     Command::new("token").about("One-time tokens").subcommand_required(true).subcommand(create)
 }
 
@@ -207,7 +208,7 @@ fn run_token(args: &ArgMatches, words: Vec<String>) -> u8 {
         define: args.get_flag("define"),
         operator: args.get_flag("operator"),
     }));
-    Caller { name: "mn token", place: place(args), words, json: false, at: None }.ask(asked)
+    Caller::ask_as("mn token", args, words, args.get_flag("json"), asked)
 }
 
 fn run_check_config(args: &ArgMatches) -> Result<String, Refusal> {

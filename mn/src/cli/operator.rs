@@ -6,7 +6,6 @@ use common::wire::join::Kind;
 use mn_core::command::{Asked, Operation, Operator};
 
 use crate::applet::caller::Caller;
-use crate::applet::place::place;
 use crate::applet::{switch, text};
 use crate::client::remote;
 
@@ -35,7 +34,8 @@ pub(super) fn command() -> Command {
     let json = || switch("json").help("Print the answer as JSON");
     let remove = Command::new("rm")
         .about("Let an operator go: his commands are refused from now on, and his links are cut")
-        .arg(Arg::new("name").required(true).value_name("NAME").help("The operator"));
+        .arg(Arg::new("name").required(true).value_name("NAME").help("The operator"))
+        .arg(json());
     Command::new("operator")
         .about("Who may give commands from other machines")
         .subcommand_required(true)
@@ -63,5 +63,5 @@ pub(super) fn run(args: &ArgMatches, words: Vec<String>) -> u8 {
     let remove = if verb == "rm" { text(args, "name") } else { None };
     let json = args.try_get_one::<bool>("json").ok().flatten().copied().unwrap_or_default();
     let asked = Asked::Operate(Operation::Operator(Operator { remove }));
-    Caller { name: "mn operator", place: place(args), words, json, at: None }.ask(asked)
+    Caller::ask_as("mn operator", args, words, json, asked)
 }

@@ -17,6 +17,7 @@ use runtime::link::identity::{Identity, Role};
 use tokio::time::timeout;
 
 use super::parts;
+use crate::audit;
 
 /// A certificate is renewed once it has less than this to go, in seconds: half of what it lasts.
 const RENEW: u64 = 7 * 86_400;
@@ -135,14 +136,31 @@ async fn connect(dialer: &Dialer, addresses: &[SocketAddr], identity: &Identity)
 
 /// Why a link is of no use, and what to do.
 fn broken(error: &LinkError, identity: &Identity) -> Refusal {
-    let is_over = identity.not_after() <= runtime::clock::unix_seconds();
+    let (now, end) = (runtime::clock::unix_seconds(), identity.not_after());
     let again = "mn token create --operator NAME on the management node, then mn login - here";
-    match error.refused_us() {
-        Some(_) | None if is_over => {
-            Refusal::new("your certificate has ended").because("it was not used for two weeks").attempt(again)
-        }
-        Some(why) => Refusal::new("the management node refused you").because(why).attempt(again),
-        None => Refusal::new("cannot reach the management node")
+    if end <= now {
+        return Refusal::new("your certificate has ended")
+            .because(format!(
+                "it lasts two weeks from the last command, until {}; the clock here says {}",
+                audit::time(end),
+                audit::time(now)
+            ))
+            .attempt(format!("date, where the clock is wrong; else {again}"));
+    }
+    if error.is_untimely() {
+        return Refusal::new("the management node's clock and the one here do not agree")
+            .because(format!(
+                "a certificate was refused as out of date or not yet valid; the clock here says {}",
+                audit::time(now)
+            ))
+            .attempt("date, on both machines, and set the one that is wrong");
+    }
+    match (error.refused_us(), error.we_refused()) {
+        (Some(why), _) => Refusal::new("the management node refused you").because(why).attempt(again),
+        (None, Some(why)) => Refusal::new("what answers there is not the management node you logged in to")
+            .because(why)
+            .attempt(format!("--mn HOST:PORT, or where it was made anew {again}")),
+        (None, None) => Refusal::new("cannot reach the management node")
             .because(chain(error))
             .attempt("check the network and that mn serve runs there, or name another with --mn HOST:PORT"),
     }

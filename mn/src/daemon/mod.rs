@@ -189,6 +189,7 @@ pub async fn run(
         book: book.clone(),
         delivery: delivery.clone(),
         audit,
+        states: crate::store::States::default(),
         content: content.clone(),
         wait: config.wait,
         fingerprint: authority.fingerprint(),
@@ -217,7 +218,7 @@ pub async fn run(
     let mover = Mover { book: book.clone(), delivery: site.delivery.clone() };
     parts.spawn("moves", snmove::resume(mover, token.child_token()));
     parts.spawn("commands", serve::serve(socket, desk, token.child_token()));
-    parts.spawn("history", past::keep(book.clone(), token.child_token()));
+    parts.spawn("history", past::keep(book.clone(), site.states.clone(), token.child_token()));
     info!(%address, socket = %dir.join(crate::client::SOCKET).display(), revision = %book.read().revision(), "management node ready");
     ready(address);
     let ended = parts.run(stop).await;

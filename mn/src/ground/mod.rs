@@ -12,6 +12,7 @@ use std::time::Duration;
 use common::report::Refusal;
 use mn_core::draft::Change;
 use mn_core::model::Model;
+use mn_core::query::Daemon;
 use mn_core::talk::{Context, Line};
 
 pub(crate) use self::answer::{perform, stream};
@@ -20,6 +21,7 @@ pub use self::reply::{Gone, Replies};
 use crate::audit::Audit;
 use crate::content::Content;
 use crate::push::Delivery;
+use crate::store::States;
 use crate::store::book::{Book, BookError, By, Committed, Planned};
 
 /// What every command may use. Cheap to clone.
@@ -31,6 +33,8 @@ pub struct Site {
     pub delivery: Delivery,
     /// Who gave which command.
     pub audit: Audit,
+    /// Earlier states that somebody looks at.
+    pub states: States,
     /// The files that service nodes serve.
     pub content: Content,
     /// How long a command waits for the service nodes.
@@ -43,6 +47,18 @@ pub struct Site {
     pub dir: PathBuf,
     /// The hosts file that `makehosts` keeps.
     pub hosts_file: PathBuf,
+}
+
+impl Site {
+    /// What the daemon knows of itself that is the same at all times.
+    pub(crate) fn daemon(&self) -> Daemon {
+        Daemon {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            dir: self.dir.display().to_string(),
+            listening: self.listening.to_string(),
+            links: None,
+        }
+    }
 }
 
 /// What a command of several steps stands on.

@@ -6,6 +6,8 @@ use common::report::Refusal;
 use common::wire::join::Kind;
 use mn_core::command::Operator;
 use mn_core::draft::Draft;
+use mn_core::model::Model;
+use mn_core::table::schema::POLICY;
 use mn_core::talk::Line;
 use serde_json::json;
 
@@ -35,8 +37,27 @@ async fn list(ground: &Ground) -> u8 {
     0
 }
 
+/// What is said of an operator who was let go. The rows of the policy table that name him stay, and
+/// would be the next one's of his name.
+fn farewell(model: &Model, name: &str, is_json: bool) -> Line {
+    let rows = model.tables().rows(POLICY).filter(|(_, row)| row.cell("name") == Some(name));
+    let rows: Vec<&str> = rows.map(|(key, _)| key.as_str()).collect();
+    if is_json {
+        return Line::Record(json!({ "name": name, "policy": rows }));
+    }
+    let left = match rows.as_slice() {
+        [] => String::new(),
+        rows => format!(
+            "\nThe policy table still names {name}, for who is called so next: rmdef -t policy {}",
+            rows.join(",")
+        ),
+    };
+    Line::Out(format!("{name} is no operator any more; his links are cut.{left}"))
+}
+
 /// His link is cut when the change is published: the listener looks at each new revision.
 async fn remove(ground: &Ground, name: String) -> u8 {
+    let (let_go, model) = (name.clone(), ground.model());
     let removed = ground
         .step("operator rm", move |model| {
             if !token::is_known(model, Kind::Operator, &name) {
@@ -52,7 +73,11 @@ async fn remove(ground: &Ground, name: String) -> u8 {
         Err(error) => ground.fault(&error).await,
         Ok(done) => match done.value {
             Err(refusals) => ground.refuse(&refusals).await,
-            Ok(()) => 0,
+            Ok(()) => {
+                // Done, whether or not anyone hears it.
+                let _ = ground.say(farewell(&model, &let_go, ground.context.view.json)).await;
+                0
+            }
         },
     }
 }

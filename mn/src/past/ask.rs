@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use common::id::Revision;
 use common::report::Refusal;
+use mn_core::audit::Entry;
 use mn_core::command::{Diff, Explain, History as Asked, Query, When};
 use mn_core::model::Model;
 use mn_core::past::{self, Names};
@@ -14,10 +15,11 @@ use mn_core::table::{RowKey, TableId};
 use mn_core::talk::Line;
 use tracing::error;
 
-use super::show::Chosen;
+use super::pace::Pace;
+use super::show::{Chosen, Event};
 use super::{fault, model, revision, setter, times};
-use crate::ground::Ground;
-use crate::ground::stream;
+use crate::audit;
+use crate::ground::{Ground, stream};
 use crate::store::{History, StoreError};
 
 /// Answers a question as it would have been answered then; gives the exit status.
@@ -29,28 +31,50 @@ pub(crate) async fn at(ground: &Ground, when: When, query: Query) -> u8 {
             return ground.refuse(&[refusal.attempt("mn history A..B, or mn diff A..B")]).await;
         }
         Query::Lsslice(_) => {
-            let name = ground.command();
             let refusal = Refusal::new("what service nodes held is not kept")
                 .because("the history knows definitions, not what was delivered")
-                .attempt(format!("{name} without --at; history, for what was changed"));
+                .attempt("lsslice without --at, or mn history for what was changed");
             return ground.refuse(&[refusal]).await;
         }
         _ => {}
     }
-    let context = ground.context.clone();
+    let log = match query.is_about_audit() {
+        false => None,
+        true => match ground.site.audit.chosen(|entry| !entry.skipped && was_given(entry, when)).await {
+            Ok(entries) => Some(entries),
+            Err(refusal) => return ground.refuse(&[refusal]).await,
+        },
+    };
+    let (context, daemon) = (ground.context.clone(), ground.site.daemon());
+    let states = ground.site.states.clone();
     answer(ground, move |history, now, out| {
-        let model = model(history, now, when)?;
+        let mut model = model(&states, history, &now, when)?;
+        if let Some(entries) = log {
+            model = Arc::new(audit::lay_in(&model, &entries));
+        }
+        if let Query::Lsmn(args) = query {
+            query::lsmn(&model, &daemon, args, &context, out);
+            return Ok(0);
+        }
         Ok(query::answer(&model, &query, &context, out))
     })
     .await
 }
 
+/// Whether a command had been given then.
+fn was_given(entry: &Entry, when: When) -> bool {
+    match when {
+        When::Time(time) => entry.at <= time,
+        When::Revision(revision) => entry.seen <= revision,
+    }
+}
+
 /// Runs `explain`; gives the exit status.
 pub(crate) async fn explain(ground: &Ground, args: Explain, when: Option<When>) -> u8 {
-    let context = ground.context.clone();
+    let (context, states) = (ground.context.clone(), ground.site.states.clone());
     answer(ground, move |history, now, out| {
         let model = match when {
-            Some(when) => model(history, now, when)?,
+            Some(when) => model(&states, history, &now, when)?,
             None => now,
         };
         let times = times(&args.zone, context.view.json);
@@ -69,6 +93,7 @@ pub(crate) async fn explain(ground: &Ground, args: Explain, when: Option<When>) 
 /// Runs `diff`; gives the exit status.
 pub(crate) async fn diff(ground: &Ground, args: Diff) -> u8 {
     let context = ground.context.clone();
+    let mut pace = Pace::new(&ground.replies);
     answer(ground, move |history, now, out| {
         past::diff::tables(&args.tables)?;
         let names = args.objects.as_ref().map(|range| past::names(&now, range)).transpose()?;
@@ -77,7 +102,10 @@ pub(crate) async fn diff(ground: &Ground, args: Diff) -> u8 {
         let oldest = history.oldest().map_err(|error| fault(&error))?;
         let from = end(args.span.from, Revision::new(oldest.value().saturating_sub(1)))?;
         let to = end(args.span.to, now.revision())?;
-        let mut edits = history.between(from.min(to), from.max(to)).map_err(|error| fault(&error))?;
+        let (first, last) = (from.min(to), from.max(to));
+        let total = last.value() - first.value();
+        let edits = history.between_with(first, last, |at| pace.at(at.value() - first.value(), total));
+        let mut edits = edits.map_err(|error| fault(&error))?;
         if from > to {
             edits = edits.iter().map(mn_core::table::Edit::inverse).collect();
         }
@@ -90,19 +118,26 @@ pub(crate) async fn diff(ground: &Ground, args: Diff) -> u8 {
 /// Runs `history`; gives the exit status.
 pub(crate) async fn history(ground: &Ground, args: Asked) -> u8 {
     let context = ground.context.clone();
+    let mut pace = Pace::new(&ground.replies);
+    let log = if args.is_about_commands() { Some(ground.site.audit.back().await) } else { None };
     answer(ground, move |history, now, out| {
         past::diff::tables(&args.tables)?;
         let times = times(&args.zone, context.view.json);
         if let Some(number) = args.one {
             let deed = super::show::one(history, &now, number)?;
-            past::list::one(&deed, &context, &times, out);
+            past::list::one(&deed, args.stat, &context, &times, out);
             return Ok(0);
         }
         let names = args.objects.as_ref().map(|range| past::names(&now, range)).transpose()?;
-        let chosen = Chosen::new(history, &now, &args, names.as_ref())?;
+        let chosen = Chosen::new(history, &now, (&args, &context.server), names.as_ref(), log)?;
         let table = past::list::Table::new(now.revision(), &context);
         table.head().into_iter().for_each(&mut *out);
-        chosen.each(|deed| out(table.line(deed, &times)))?;
+        chosen.each(&mut pace, |event| {
+            out(match event {
+                Event::Deed(deed, entry) => table.line(deed, entry.as_deref(), &times),
+                Event::Given(entry) => table.given(entry, &times),
+            });
+        })?;
         Ok(0)
     })
     .await

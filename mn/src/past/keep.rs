@@ -19,10 +19,9 @@ use tracing::{info, warn};
 
 use super::ask::report;
 use super::{fault, local};
-use crate::ground::Ground;
-use crate::ground::perform;
-use crate::store::History;
+use crate::ground::{Ground, perform};
 use crate::store::book::{Book, BookError};
+use crate::store::{History, IDLE, States};
 
 /// How often the bounds are looked at.
 const LOOK: Duration = Duration::from_secs(3600);
@@ -30,11 +29,12 @@ const LOOK: Duration = Duration::from_secs(3600);
 /// How many revisions are kept where nobody says.
 const COUNT: u64 = 1_000_000;
 
-/// Checks the journal once, then keeps it within its bounds until `stop`.
+/// Checks the journal once, then keeps it within its bounds until `stop`; lets go of earlier states
+/// that nobody looks at any more.
 ///
 /// # Errors
 /// When the daemon's writer has ended.
-pub(crate) async fn keep(book: Book, stop: CancellationToken) -> Result<(), BoxError> {
+pub(crate) async fn keep(book: Book, states: States, stop: CancellationToken) -> Result<(), BoxError> {
     let (history, newest) = (book.history().clone(), book.read().revision());
     let checked = tokio::task::spawn_blocking(move || history.verify(newest)).await?;
     checked.unwrap_or_else(|damage| report(&damage));
@@ -52,9 +52,12 @@ pub(crate) async fn keep(book: Book, stop: CancellationToken) -> Result<(), BoxE
             },
             Err(error) => report(&error),
         }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(LOOK) => {}
+        let looked = runtime::clock::now();
+        while runtime::clock::now().since(looked) < LOOK {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(IDLE) => states.forget(),
+            }
         }
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! What is said is decided in `mn_core::past` and `mn_core::past::undo`; here the journal is read
 //! for it. Old states are made backwards from the newest model, so that they cost what was changed
-//! since; the histories of single rows are walked along their chains (`store::history`).
+//! since, and the last few are kept for a moment (`store::States`); the histories of single rows are
+//! walked along their chains (`store::history`).
 //! Everything here blocks on the disk and runs on threads that may.
 
 mod ask;
 mod keep;
+mod pace;
 mod show;
 mod take;
 
@@ -26,7 +28,7 @@ use mn_core::table::{RowKey, TableId};
 pub(crate) use self::ask::{at, diff, explain, history, revisions};
 pub(crate) use self::keep::{forget, keep};
 pub(crate) use self::take::undo;
-use crate::store::{History, Record, StoreError, Walk};
+use crate::store::{History, Record, States, StoreError, Walk};
 
 /// The state that an operator means; none where that is not known.
 ///
@@ -71,16 +73,15 @@ fn forgotten(history: &History, oldest: Revision, what: &str) -> Refusal {
 
 /// The journal cannot be read.
 fn fault(error: &StoreError) -> Refusal {
-    Refusal::new("the history cannot be read").because(chain(error))
+    Refusal::new("the history cannot be read")
+        .because(chain(error))
+        .attempt("mn history --prune REVISION, of one behind the damage; definitions are not concerned")
 }
 
 /// The model as it was.
-fn model(history: &History, now: Arc<Model>, when: When) -> Result<Arc<Model>, Refusal> {
-    let revision = revision(history, &now, when)?;
-    if revision == now.revision() {
-        return Ok(now);
-    }
-    history.model_at(&now, revision).map(Arc::new).map_err(|error| fault(&error))
+fn model(states: &States, history: &History, now: &Arc<Model>, when: When) -> Result<Arc<Model>, Refusal> {
+    let revision = revision(history, now, when)?;
+    states.at(now, revision, |from, to| history.between(from, to)).map_err(|error| fault(&error))
 }
 
 /// A time in the daemon's zone.

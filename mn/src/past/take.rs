@@ -12,8 +12,8 @@ use crate::ground::Ground;
 use crate::ground::perform;
 use crate::store::History;
 
-/// How many rows an undo may be about: all of a large cluster, many times over.
-const MOST: usize = 5_000_000;
+/// How many rows an undo may be about: all of a large cluster, several times over.
+const MOST: usize = 2_000_000;
 
 /// Runs `undo`; gives the exit status.
 pub(crate) async fn undo(ground: &Ground, args: Undo) -> u8 {
@@ -36,7 +36,7 @@ pub(crate) async fn undo(ground: &Ground, args: Undo) -> u8 {
             // with the refusal leads there.
             setter(&mut walk, (table, key, column), model.revision()).ok().flatten()
         };
-        undo::plan(model, args.mode, &deeds, &context, &mut later)
+        undo::plan(model, &args, &deeds, &context, &mut later)
     })
     .await
 }

@@ -81,7 +81,7 @@ async fn certify(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> Res
         .map_err(|_| No::Refused("its public key is none that can be signed"))?;
     let (join, via) = (join.clone(), via.cloned());
     let words = vec!["join".to_owned(), token::kind_word(request.kind).to_owned(), request.name.to_string()];
-    let by = By { author: "mn".to_owned(), words };
+    let by = By { author: "mn".to_owned(), words, ..By::default() };
     let admitted = doors
         .book
         .change(by, move |model| {

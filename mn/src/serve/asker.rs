@@ -60,9 +60,11 @@ impl Asker {
         self.caller.name.as_deref().unwrap_or_default()
     }
 
-    /// The name, and where it is not this machine the machine.
+    /// The name, and where it is not this machine the machine. What stands behind the last `@` is
+    /// always the machine: a name that has one itself is followed by this machine's.
     pub(crate) fn author(&self) -> String {
-        if self.is_remote { format!("{}@{}", self.name(), self.from) } else { self.name().to_owned() }
+        let is_alone = !self.is_remote && !self.name().contains('@');
+        if is_alone { self.name().to_owned() } else { format!("{}@{}", self.name(), self.from) }
     }
 }
 
@@ -86,5 +88,8 @@ mod tests {
         let asker = Asker::remote("root", "10.0.0.9:5000".parse().unwrap(), &model);
         assert!(!asker.caller.trusted);
         assert_eq!(asker.author(), "root@10.0.0.9");
+        let caller = Caller { name: Some("bob@corp".to_owned()), ..Caller::default() };
+        let bob = Asker { caller, from: "mn1".to_owned(), is_remote: false };
+        assert_eq!(bob.author(), "bob@corp@mn1");
     }
 }

@@ -24,7 +24,7 @@ use super::places::Places;
 use crate::applet;
 use crate::audit::Pending;
 use crate::ground::{Ground, Replies, Site, Way};
-use crate::store::book::By;
+use crate::store::book::{By, Made};
 
 /// How long a client may take to send each part of its request, and all of them.
 const PART_LIMIT: Duration = Duration::from_secs(10);
@@ -123,6 +123,11 @@ impl Desk {
         let asked = match postcard::from_bytes::<Sent>(&command) {
             Ok(sent) if protocol <= PROTOCOL => sent.into_asked(),
             _ => {
+                self.refused(
+                    asker.name(),
+                    &asker.from,
+                    "the command and the daemon are of different versions",
+                );
                 let refusal = Refusal::new("the command and the daemon are of different versions")
                     .attempt("restart the daemon after an update, or run the command that came with it");
                 let _ = replies.err(refusal.render(&name)).await;
@@ -132,7 +137,11 @@ impl Desk {
         drop(command);
         let facts = Facts::of(&asked);
         let entry = self.entry(asker, facts.known_as(&name), facts.operand().unwrap_or_default(), &words);
-        let pending = Pending::new(&self.site.audit, entry);
+        let made = Made::default();
+        let pending = Pending::new(&self.site.audit, entry, {
+            let (book, made) = (self.site.book.clone(), made.clone());
+            move || (book.read().revision(), made.revisions())
+        });
         let (asked, words) = match self.judge(asker, asked, words).await {
             Ok(allowed) => allowed,
             Err(denial) => {
@@ -146,7 +155,7 @@ impl Desk {
             }
         };
         let context = Context { server: self.server_name(), view };
-        let by = By { author: asker.author(), words: audit::blanked(&words) };
+        let by = By { author: asker.author(), words: audit::blanked(&words), made };
         let ground = Ground { site: self.site.clone(), by, context, replies: replies.clone() };
         let status = execute::execute(&ground, asked).await;
         pending.end(Outcome::Ended(status));
@@ -176,6 +185,11 @@ impl Desk {
         self.site.audit.refused(&self.site.book.read(), user, from, why);
     }
 
+    /// Records that somebody has become an operator.
+    pub(crate) fn joined(&self, user: &str, from: &str) {
+        self.site.audit.joined(&self.site.book.read(), user, from);
+    }
+
     /// Asks the policy table, on a thread that may compute for long.
     async fn judge(
         &self,
@@ -192,7 +206,7 @@ impl Desk {
             let verdict = policy::judge(&model, &caller, &asked, &mut arguments);
             verdict.map(|_| (asked, words))
         });
-        let bug = || Denial { row: None, why: "judging it failed by a bug of ours".to_owned() };
+        let bug = || Denial { row: None, why: "judging it failed by a bug of ours".to_owned(), remedy: None };
         judging.await.unwrap_or_else(|_| Err(bug()))
     }
 }

@@ -7,11 +7,10 @@ use common::id::Revision;
 use common::report::Refusal;
 use common::slice::Role;
 use mn_core::audit::Entry;
-use mn_core::command::{Asked, Command, Lsslice, Mode, Query, What};
+use mn_core::command::{Asked, Command, Lsslice, Mode, Operation, Query, What};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
 use mn_core::query::{self, SliceState};
-use mn_core::table::schema::AUDITLOG;
 
 use super::prune;
 use crate::ground::{Ground, perform, stream};
@@ -25,6 +24,7 @@ pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
         Asked::Query(Query::Lsslice(args)) => lsslice(ground, &args).await,
         Asked::Query(Query::Diff(args)) => past::diff(ground, args).await,
         Asked::Query(Query::Explain(args)) => past::explain(ground, args, None).await,
+        Asked::Query(Query::Lsmn(args)) => operate::run(ground, Operation::Lsmn(args)).await,
         Asked::Query(Query::History(args)) => past::history(ground, args).await,
         Asked::Query(Query::Names(args)) if args.what == What::Revisions => {
             past::revisions(ground, args.prefix).await
@@ -55,14 +55,8 @@ pub(super) async fn with_audit(
     ground: &Ground,
     is_wanted: impl Fn(&Entry) -> bool,
 ) -> Result<Arc<Model>, Refusal> {
-    let entries = ground
-        .site
-        .audit
-        .newest(usize::MAX)
-        .await
-        .map_err(|error| Refusal::new("the audit log cannot be read").because(error.to_string()))?;
-    let shown = entries.iter().filter(|entry| is_wanted(entry));
-    Ok(Arc::new(ground.model().with_log(AUDITLOG, shown.map(|entry| entry.row(&audit::time)))))
+    let entries = ground.site.audit.chosen(is_wanted).await?;
+    Ok(Arc::new(audit::lay_in(&ground.model(), &entries)))
 }
 
 async fn change(ground: &Ground, command: Command) -> u8 {

@@ -37,6 +37,9 @@ use crate::host::user_name;
 /// How long a client may take to send its request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
+/// What this machine is called where the model is not asked.
+const HERE: &str = "localhost";
+
 /// The bound socket, and whose folder it is in.
 #[derive(Debug)]
 pub struct Socket {
@@ -104,10 +107,15 @@ fn admit(stream: UnixStream, owner: &Owner, places: &Places, desk: &Desk, comman
             }
         }
         Err(full) => {
-            desk.refused(&format!("uid {uid}"), "localhost", &full.to_string());
+            desk.refused(&caller(uid), HERE, &full.to_string());
             turn_back(&stream, full);
         }
     }
+}
+
+/// What somebody is called who did not get so far that his name was looked up.
+fn caller(uid: Uid) -> String {
+    format!("uid {uid}")
 }
 
 /// Says that there is no place. A socket that was just accepted has room for this much.
@@ -121,10 +129,14 @@ fn turn_back(stream: &UnixStream, full: Full) {
 async fn connection(stream: UnixStream, uid: Uid, owner: Owner, desk: Desk, _place: Place) {
     let (read, write) = stream.into_split();
     let mut reader = FrameReader::new(read);
-    let request = match timeout(REQUEST_LIMIT, reader.expect::<Request>()).await {
-        Ok(Ok(request)) => request,
-        Ok(Err(error)) => return debug!(%uid, %error, "a command could not be read"),
-        Err(_) => return debug!(%uid, "a command was not sent in time"),
+    let request = match timeout(REQUEST_LIMIT, reader.recv::<Request>()).await {
+        Ok(Ok(Some(request))) => request,
+        // Who looks whether somebody listens has asked nothing.
+        Ok(Ok(None)) => return,
+        Ok(Err(error)) => {
+            return desk.refused(&caller(uid), HERE, &format!("the command could not be read: {error}"));
+        }
+        Err(_) => return desk.refused(&caller(uid), HERE, "the command was not sent in time"),
     };
     let server = desk.server_name();
     // A user's name may come from a directory server that takes its time.

@@ -82,7 +82,14 @@ async fn stream(
     mut receiver: FrameReceiver,
 ) {
     match timeout(OPENING_LIMIT, receiver.expect::<Opening>()).await {
-        Ok(Ok(Opening::Command(request))) => command(&desk, &name, &link, request, sender, receiver).await,
+        Ok(Ok(Opening::Command(request))) => {
+            // Who was let go a moment ago gives no more, before his link is cut too.
+            if let Err(why) = membership.admits(&link) {
+                desk.refused(&name, &link.peer_ip().to_string(), why);
+                return link.refuse(why);
+            }
+            command(&desk, &name, &link, request, sender, receiver).await;
+        }
         Ok(Ok(Opening::Renew(wish))) => {
             let answer = membership.renew(&link, &wish.public_key);
             let sent = sender.send(&answer).await;

@@ -9,6 +9,7 @@
 //! note), so that one sequence tells who did or tried what. Reads are not recorded: they would wait
 //! for the disk.
 
+mod made;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
+pub use self::made::Made;
 use self::upkeep::Forget;
 use super::{Commit, Cursor, History, Issued, Loaded, Store, StoreError};
 
@@ -44,18 +46,20 @@ const LARGE: usize = 5_000;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Who asks for a change, and with which words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct By {
     /// `root`, a user's name, or `mn` for the daemon itself.
     pub author: String,
     /// The command as typed; for the daemon itself what it was doing.
     pub words: Vec<String>,
+    /// What has become of it: the revisions.
+    pub made: Made,
 }
 
 impl By {
     /// The daemon itself, doing this.
     pub fn daemon(doing: &str) -> Self {
-        Self { author: "mn".to_owned(), words: vec![doing.to_owned()] }
+        Self { author: "mn".to_owned(), words: vec![doing.to_owned()], made: Made::default() }
     }
 }
 
@@ -215,9 +219,12 @@ impl Book {
         plan: impl FnOnce(&Model) -> Planned<T> + Send + 'static,
     ) -> Result<Committed<T>, BookError> {
         let (answer, answered) = oneshot::channel();
+        let made = by.made.clone();
         let plan: Plan = Box::new(move |model| prepare(model, by, plan, answer));
         self.requests.send(Request::Change { plan }).await.map_err(|_| BookError::Stopped)?;
-        answered.await.map_err(|_| BookError::Stopped)?
+        let committed: Committed<T> = answered.await.map_err(|_| BookError::Stopped)??;
+        committed.revision.into_iter().for_each(|revision| made.note(revision));
+        Ok(committed)
     }
 
     /// Changes rows on behalf of the daemon itself; recorded where it changes something.

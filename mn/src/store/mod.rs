@@ -10,6 +10,7 @@
 //! | [`commit`] | writing a group of transactions |
 //! | [`history`] | reading the journal, beside the writer |
 //! | [`prune`] | forgetting the start of the journal |
+//! | [`states`] | a few earlier states, for who walks through them |
 //! | [`book`] | the one writer task, and the snapshots that everyone reads |
 //!
 //! **Invariants**
@@ -31,6 +32,7 @@ mod history;
 mod key;
 mod load;
 mod prune;
+mod states;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -44,6 +46,8 @@ use self::engine::{Engine, Writes};
 use self::format::{Base, FORMAT, Head};
 pub use self::format::{Cursor, Damage, Issued, Record};
 pub use self::history::{History, Touch, Walk};
+pub(crate) use self::states::IDLE;
+pub use self::states::States;
 
 /// The store of a management node. One owner: the writer.
 #[derive(Debug)]

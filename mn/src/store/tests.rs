@@ -58,9 +58,15 @@ fn what_was_committed_is_there_after_opening() {
         .collect();
     assert_eq!(notes, [(2, 1), (3, 2), (4, 0), (5, 1)]);
     let now = Model::new(loaded.tables, loaded.revision);
-    let then = history.model_at(&now, Revision::new(3)).unwrap();
+    let model_at = |revision| {
+        let since = history.between(revision, now.revision()).unwrap();
+        let mut model = now.clone();
+        model.apply(&since.iter().map(Edit::inverse).collect::<Vec<_>>(), revision);
+        model
+    };
+    let then = model_at(Revision::new(3));
     assert_eq!((then.site("master"), then.revision()), (Some("10.0.0.1"), Revision::new(3)));
-    let first = history.model_at(&now, Revision::new(1)).unwrap();
+    let first = model_at(Revision::new(1));
     assert_eq!(first.site("domain"), Some("cluster.local"));
     let whole: Vec<_> = history.between(Revision::new(1), Revision::new(5)).unwrap();
     assert_eq!(whole.len(), 1, "what came and went is no difference: {whole:?}");

@@ -58,6 +58,41 @@ fn reads_changes_and_refusals_are_recorded_without_secrets() {
 }
 
 #[test]
+fn changes_reads_and_refusals_stand_in_one_line_of_time() {
+    sandbox::test_as_root("audit::changes_reads_and_refusals_stand_in_one_line_of_time", || {
+        let cluster = management_node()?;
+        cluster.ok("mkdef n1-n2 groups=all")?;
+        cluster.ok("nodels n1")?;
+        cluster.ok("chdef n1 usercomment=x")?;
+        assert_eq!(cluster.command("nodels n9")?.status, 1);
+        assert_eq!(cluster.command("rmdef n9")?.status, 1);
+        let daemon = "setpriv --reuid daemon --regid daemon --clear-groups";
+        assert_eq!(cluster.shell(&cluster.mn, &format!("{daemon} chdef n2 usercomment=y"))?.status, 1);
+        // No request at all, and one that looks whether somebody listens.
+        let forger = format!("{daemon} {} mn/mn.sock", env!("CARGO_BIN_EXE_forger"));
+        cluster.shell(&cluster.mn, &format!("printf '\\377\\377\\377\\377' | {forger}"))?;
+        cluster.shell(&cluster.mn, &format!("{forger} </dev/null"))?;
+        assert_eq!(shown(&cluster, "--all --reverse")?, ["?"]);
+        assert_eq!(shown(&cluster, "--refused --by daemon")?, ["?"]);
+        assert_eq!(shown(&cluster, "--all n2 --reverse")?, ["?"]);
+        assert_eq!(shown(&cluster, "--all --command nodels --from localhost -n 1")?, ["?"]);
+        assert_eq!(shown(&cluster, "--refused --from 10.9.9.9")?, [""; 0]);
+        Ok(())
+    });
+}
+
+/// The lines of `mn history`, without times and without the one of `init`.
+fn shown(cluster: &Cluster, options: &str) -> Result<Vec<String>> {
+    let text = cluster.ok(&format!("mn history {options}"))?;
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let kept = words.iter().enumerate().filter(|(at, _)| !matches!(at, 1 | 2));
+        kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+    };
+    Ok(text.lines().skip(1).map(line).filter(|line| !line.starts_with("1 ")).collect())
+}
+
+#[test]
 fn the_oldest_are_pruned_and_numbers_go_on() {
     sandbox::test("audit::the_oldest_are_pruned_and_numbers_go_on", || {
         let cluster = management_node()?;

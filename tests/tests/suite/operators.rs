@@ -79,6 +79,8 @@ fn a_workstation_gives_the_commands_that_the_policy_allows() {
         assert_eq!((mode(bench.home())?, mode(bench.home().join("identity"))?), (0o700, 0o600));
         let again = bench.there(&format!("DROVER_TOKEN={token} DROVER_HOME=other mn login"))?;
         assert!(again.status == 1 && again.err.contains("used already"), "{again:?}");
+        bench.audited(&["\"kim\"", "\"10.77.9.8\"", "\"login\"", "Allowed"])?;
+        bench.audited(&["\"operator kim\"", "\"10.77.9.8\"", "\"connect\"", "Denied", "used already"])?;
 
         // A name is no right.
         let refused = bench.there("nodels n1")?;
@@ -100,6 +102,10 @@ fn a_workstation_gives_the_commands_that_the_policy_allows() {
         bench.cluster.ok("chdef -t policy 6 host=10.77.9.8")?;
         bench.there("nodels n1 --mn 10.77.0.1")?.ok()?;
         bench.there("DROVER_MN=10.77.0.1:7700 nodels n1")?.ok()?;
+        let both = "DROVER_DIR=/nowhere DROVER_MN=10.77.0.1:7700 nodels n1";
+        let ended = bench.there(both)?;
+        assert!(ended.status == 1 && ended.err.contains("two management nodes"), "{ended:?}");
+        bench.there(&format!("{both} --mn 10.77.0.1"))?.ok()?;
         bench.audited(&["\"kim\"", "\"10.77.9.8\"", "\"nodels\"", "Allowed"])?;
         bench.audited(&["\"kim\"", "\"10.77.9.8\"", "\"nodels\"", "Denied"])?;
         // A long answer and a long command.
@@ -210,7 +216,8 @@ fn who_is_let_go_is_cut_off_at_once() {
             });
             let is_up = || (said().matches(connected).count() > before).then_some(());
             wait::until("the link", wait::LONG, is_up)?;
-            bench.cluster.mn_program(&["operator", "rm", "kim"])?.ok()?;
+            let said = bench.cluster.mn_program(&["operator", "rm", "kim"])?.ok()?;
+            assert!(said.contains("no operator any more") && said.contains("rmdef -t policy 6"), "{said}");
             holding.join().map_err(|_| "the caller panicked")?.map_err(Into::into)
         });
         let heard: Result<Heard> = heard;

@@ -1,6 +1,8 @@
 //! Who may do what: real users of the machine before the policy table, and those who try to get
 //! around it or to lock the others out.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use common::wire::PROTOCOL;
 use common::wire::frame;
 use common::wire::operator::{Request, View};
@@ -80,6 +82,38 @@ fn words_are_believed_only_where_they_are_what_runs() {
             assert_eq!(ended.status, want, "{column}: {ended:?}");
         }
         Ok(())
+    });
+}
+
+#[test]
+fn a_row_may_name_the_table_that_is_restored() {
+    sandbox::test_as_root("policy::a_row_may_name_the_table_that_is_restored", || {
+        let cluster = management_node()?;
+        cluster.ok("chdef n1 ip=10.0.0.1 mac=02:00:00:00:00:01")?;
+        for table in ["hosts", "mac", "policy"] {
+            let dump = cluster.ok(&format!("tabdump {table}"))?;
+            std::fs::write(cluster.work.join(format!("{table}.csv")), dump)?;
+        }
+        let out = cluster.work.join("out");
+        std::fs::create_dir(&out)?;
+        std::fs::set_permissions(&out, std::fs::Permissions::from_mode(0o777))?;
+        cluster.ok(
+            r"mkdef -t policy 6 name=daemon commands=tabrestore,tabdump 'parameters=^(-f \S+ )?hosts(\.csv)?$' rule=allow",
+        )?;
+        each(
+            &cluster,
+            &[
+                ("tabrestore hosts.csv", true),
+                ("tabrestore mac.csv", false),
+                ("tabrestore policy.csv", false),
+                ("tabrestore -a hosts.csv", false),
+                ("tabdump hosts", true),
+                ("tabdump -f out/hosts.csv hosts", true),
+                ("tabdump -f hosts passwd", false),
+                ("env TABEDITOR=true tabedit hosts", true),
+                ("env TABEDITOR=true tabedit mac", false),
+            ],
+        )
     });
 }
 

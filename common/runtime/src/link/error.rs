@@ -133,6 +133,17 @@ impl LinkError {
         }
     }
 
+    /// Whether a certificate was refused, by either side, for the time at which it holds.
+    pub fn is_untimely(&self) -> bool {
+        let (Self::Ended(source) | Self::Handshake { source, .. }) = self else { return false };
+        let code = match source {
+            ConnectionError::ConnectionClosed(close) => close.error_code,
+            ConnectionError::TransportError(error) => error.code,
+            _ => return false,
+        };
+        u64::from(code) == 0x100 + OUT_OF_DATE
+    }
+
     /// Whether *we* refused the certificate of the other side.
     pub fn we_refused(&self) -> Option<&'static str> {
         match self {
@@ -144,6 +155,9 @@ impl LinkError {
     }
 }
 
+/// The alert of a certificate that does not hold now (RFC 8446 §6.2).
+const OUT_OF_DATE: u64 = 45;
+
 /// What a QUIC error code says about a certificate: TLS alerts are sent as 0x100 and the alert
 /// (RFC 9001 §4.8; RFC 8446 §6).
 fn certificate_alert(code: u64) -> Option<&'static str> {
@@ -151,7 +165,7 @@ fn certificate_alert(code: u64) -> Option<&'static str> {
         42 => Some("the certificate is damaged"),
         43 | 46 | 51 => Some("the certificate is not acceptable"),
         44 => Some("the certificate is revoked"),
-        45 => Some("the certificate is out of date or not yet valid, or a clock is wrong"),
+        OUT_OF_DATE => Some("the certificate is out of date or not yet valid, or a clock is wrong"),
         48 => Some("the certificate is of a foreign authority"),
         49 => Some("access is denied"),
         116 => Some("a certificate is required"),

@@ -41,10 +41,23 @@ pub struct History {
     pub count: Option<u64>,
     /// The oldest first.
     pub reverse: bool,
-    /// Also what the daemon wrote of its own accord.
+    /// Every command, reads and refused ones too, and what the daemon wrote of its own accord.
     pub all: bool,
     /// The time zone of whoever asks, by its name; empty for the daemon's.
     pub zone: String,
+    /// Those that were refused, or did not end well; reads too.
+    pub refused: bool,
+    /// Those that came from one of these machines.
+    pub from: Vec<String>,
+    /// Of one revision: how much of what it changed, and not each value.
+    pub stat: bool,
+}
+
+impl History {
+    /// Whether it is about commands that made no revision, too.
+    pub const fn is_about_commands(&self) -> bool {
+        self.all || self.refused
+    }
 }
 
 /// The arguments of `diff`.
@@ -58,6 +71,8 @@ pub struct Diff {
     pub tables: Vec<String>,
     /// Also what the daemon keeps for itself.
     pub all: bool,
+    /// How much of each table and column differs, and not each value.
+    pub stat: bool,
 }
 
 /// The arguments of `explain`.
@@ -91,4 +106,6 @@ pub struct Undo {
     pub span: Span,
     /// Only the first, where the last is not named.
     pub is_one: bool,
+    /// With a dry run: how much would change, and not each value.
+    pub stat: bool,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Export;
 use super::past::{Diff, Explain, History};
-use super::show::{DumpDb, Gettab, Lsdef, Lsslice, Names, Nodels, Noderange, Tabdump, Tabgrep};
+use super::show::{DumpDb, Gettab, Lsdef, Lsmn, Lsslice, Names, Nodels, Noderange, Tabdump, Tabgrep};
 use crate::table::schema::AUDITLOG;
 
 /// A question.
@@ -36,6 +36,8 @@ pub enum Query {
     Tabgrep(Tabgrep),
     /// The site's definitions as text.
     Export(Export),
+    /// The management node as it was. Answered by the daemon, which knows its own part.
+    Lsmn(Lsmn),
 }
 
 impl Query {

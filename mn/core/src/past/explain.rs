@@ -16,6 +16,7 @@ use crate::command::Explain;
 use crate::model::{Model, Origin};
 use crate::object::{self, Reader, Shown, split_nic};
 use crate::table::attribute::{self, ObjectType};
+use crate::table::scope;
 use crate::table::{RowKey, TableId, nearest, schema};
 use crate::talk::{Context, Line, warning};
 use crate::target::range;
@@ -49,6 +50,17 @@ struct Source {
     /// What a template read out of the name.
     groups: Option<Vec<String>>,
 }
+
+impl Source {
+    /// Whether it is a password or a key: where it comes from is explained, and not what it is.
+    fn is_secret(&self) -> bool {
+        let cell = self.cell.as_ref();
+        cell.is_some_and(|(table, key, column)| scope::is_secret(*table, key.as_str(), column))
+    }
+}
+
+/// What is shown of a secret; `lsdef` shows those that it shows in xCAT.
+const SECRET: &str = "<secret>";
 
 /// An attribute and why it is so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,11 +269,13 @@ fn say(
     out: &mut dyn FnMut(Line),
 ) {
     let mut records: Vec<Value> = Vec::new();
-    let mut text = format!("  {}={}", reason.name, printable(&reason.value));
+    let is_secret = reason.sources.iter().any(Source::is_secret);
+    let shown = |text: &str| if is_secret { SECRET.to_owned() } else { printable(text) };
+    let mut text = format!("  {}={}", reason.name, shown(&reason.value));
     for source in &reason.sources {
         let set = source.cell.as_ref().and_then(|(table, key, column)| setters(*table, key, column));
         if context.view.json {
-            records.push(record(source, set.as_ref(), times));
+            records.push(record(source, is_secret, set.as_ref(), times));
             continue;
         }
         let place = match &source.cell {
@@ -270,8 +284,8 @@ fn say(
         };
         text.push_str(&format!("\n    from  {}{place}", source.from));
         if source.cell.is_some() && source.stored != reason.value {
-            text.push_str(&format!("\n    text  {}", printable(&source.stored)));
-            if let Some(groups) = source.groups.as_ref().filter(|groups| !groups.is_empty()) {
+            text.push_str(&format!("\n    text  {}", shown(&source.stored)));
+            if let Some(groups) = source.groups.as_ref().filter(|groups| !groups.is_empty() && !is_secret) {
                 let groups = (1..).zip(groups).map(|(at, group)| format!("${at}={group}"));
                 text.push_str(&format!("  ({})", groups.collect::<Vec<_>>().join(", ")));
             }
@@ -289,22 +303,23 @@ fn say(
     }
     out(match context.view.json {
         true => Line::Record(json!({
-            "object": object, "type": kind.name, "attribute": reason.name, "value": reason.value,
+            "object": object, "type": kind.name, "attribute": reason.name,
+            "value": if is_secret { SECRET } else { &reason.value },
             "sources": records,
         })),
         false => Line::Out(text),
     });
 }
 
-fn record(source: &Source, set: Option<&Setter>, times: Times<'_>) -> Value {
+fn record(source: &Source, is_secret: bool, set: Option<&Setter>, times: Times<'_>) -> Value {
     let cell = source.cell.as_ref();
     json!({
         "from": source.from,
         "table": cell.map(|(table, ..)| table.name()),
         "key": cell.map(|(_, key, _)| key.to_string()),
         "column": cell.map(|(.., column)| *column),
-        "stored": cell.map(|_| &source.stored),
-        "groups": source.groups,
+        "stored": cell.map(|_| if is_secret { SECRET } else { &source.stored }),
+        "groups": source.groups.as_ref().filter(|_| !is_secret),
         "revision": set.map(|set| set.revision),
         "at": set.map(|set| set.at),
         "time": set.map(|set| times(set.at)),

@@ -1,48 +1,19 @@
-//! `history`: one line for each revision, or one revision with all that it changed.
+//! `history`: one line for each revision and, where that is asked for, for each command that made
+//! none; or one revision with all that it changed.
 
 use common::id::Revision;
 use serde_json::{Value, json};
 
-use super::{Deed, Names, Times, printable};
+use super::{Deed, Times, command, diff, printable};
+use crate::audit::{Entry, Outcome};
 use crate::change::differences;
-use crate::command::History;
 use crate::talk::{Context, Line};
 
-/// What is looked for in the history, looked up once.
-#[derive(Debug)]
-pub struct Filter<'a> {
-    args: &'a History,
-    names: Option<&'a Names>,
-}
-
-impl<'a> Filter<'a> {
-    /// As the arguments say; `names` are what their objects mean.
-    pub const fn new(args: &'a History, names: Option<&'a Names>) -> Self {
-        Self { args, names }
-    }
-
-    /// Whether a transaction is to be shown.
-    pub fn holds(&self, deed: &Deed) -> bool {
-        let any = |wanted: &[String], is: &dyn Fn(&str) -> bool| {
-            wanted.is_empty() || wanted.iter().any(|wanted| is(wanted))
-        };
-        let is_asked_for = self.args.all || !self.args.authors.is_empty();
-        (is_asked_for || !is_daemon(deed))
-            && any(&self.args.authors, &|author| deed.author == author)
-            && any(&self.args.commands, &|name| deed.name() == name)
-            && any(&self.args.tables, &|table| deed.edits.iter().any(|edit| edit.table.name() == table))
-            && self.names.is_none_or(|names| deed.edits.iter().any(|edit| names.has(edit)))
-    }
-}
-
-/// Whether the daemon did it of its own accord.
-fn is_daemon(deed: &Deed) -> bool {
-    deed.author == "mn"
-}
-
-/// The lines of a table of revisions.
+/// The lines of a table of revisions and commands.
 #[derive(Debug)]
 pub struct Table {
+    /// This machine, which is not said of each who is on it.
+    server: String,
     revision_width: usize,
     /// The width of the terminal; none where there is none.
     columns: Option<usize>,
@@ -53,7 +24,12 @@ impl Table {
     /// A table whose largest number is `newest`.
     pub fn new(newest: Revision, context: &Context) -> Self {
         let revision_width = newest.to_string().len().max("REVISION".len());
-        Self { revision_width, columns: context.view.columns.map(usize::from), is_json: context.view.json }
+        Self {
+            server: context.server.clone(),
+            revision_width,
+            columns: context.view.columns.map(usize::from),
+            is_json: context.view.json,
+        }
     }
 
     /// The line above the others.
@@ -63,23 +39,57 @@ impl Table {
         (!self.is_json).then_some(Line::Out(text))
     }
 
-    /// The line of one revision.
-    pub fn line(&self, deed: &Deed, times: Times<'_>) -> Line {
+    /// The line of one revision; `entry` is what the audit log has of its command, where that was
+    /// looked for.
+    pub fn line(&self, deed: &Deed, entry: Option<&Entry>, times: Times<'_>) -> Line {
         if self.is_json {
-            return Line::Record(record(deed, times));
+            let mut record = record(deed, &self.server, times);
+            outcome(&mut record, entry);
+            return Line::Record(record);
         }
-        let width = self.revision_width;
         // Of a refusal the first line says what; the whole is shown with the one revision.
-        let note = deed.note.lines().next().map(|note| format!("  # {}", printable(note)));
-        let note = note.unwrap_or_default();
-        let text = format!(
-            "{:>width$}  {:19}  {:8}  {:>6}  {}{note}",
-            deed.revision.to_string(),
-            times(deed.at),
-            printable(&deed.author),
-            deed.edits.len(),
-            deed.command(),
-        );
+        let note = deed.note.lines().next().map(printable);
+        self.text(
+            &deed.revision.to_string(),
+            (&times(deed.at), &deed.author),
+            &deed.edits.len().to_string(),
+            (&deed.command(), note),
+        )
+    }
+
+    /// The line of a command that made no revision, or none that is kept.
+    pub fn given(&self, entry: &Entry, times: Times<'_>) -> Line {
+        let is_here = entry.host == self.server || entry.host == HERE;
+        let words = if entry.words.is_empty() { entry.command.clone() } else { command(&entry.words) };
+        let made = entry.made.first();
+        let author = match () {
+            () if is_here => entry.user.clone(),
+            () if entry.user.is_empty() => entry.host.clone(),
+            () => format!("{}@{}", entry.user, entry.host),
+        };
+        if self.is_json {
+            let mut record = json!({
+                "kind": "command", "revision": made, "at": entry.at, "time": times(entry.at),
+                "author": author, "from": entry.host, "command": words, "words": entry.words,
+                "note": note(&entry.outcome).unwrap_or_default(), "rows": null,
+            });
+            outcome(&mut record, Some(entry));
+            return Line::Record(record);
+        }
+        let revision = made.map_or_else(|| "-".to_owned(), ToString::to_string);
+        self.text(&revision, (&times(entry.at), &author), "-", (&words, note(&entry.outcome)))
+    }
+
+    fn text(
+        &self,
+        revision: &str,
+        (time, author): (&str, &str),
+        rows: &str,
+        (command, note): (&str, Option<String>),
+    ) -> Line {
+        let (width, author) = (self.revision_width, printable(author));
+        let note = note.map(|note| format!("  # {note}")).unwrap_or_default();
+        let text = format!("{revision:>width$}  {time:19}  {author:8}  {rows:>6}  {command}{note}");
         Line::Out(match self.columns {
             Some(columns) => cut(text, columns),
             None => text,
@@ -87,12 +97,38 @@ impl Table {
     }
 }
 
+/// What the management node is called where its name was not looked up.
+pub(super) const HERE: &str = "localhost";
+
+/// What a line says of what became of a command, where that is not plain.
+fn note(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Ended(0) => None,
+        Outcome::Denied(why) => Some(format!("refused: {}", printable(why))),
+        Outcome::More(count) => Some(format!("refused: {count} more like this in the same minute")),
+        other => Some(other.text()),
+    }
+}
+
+/// Adds what became of a command to its record.
+fn outcome(record: &mut Value, entry: Option<&Entry>) {
+    let Some(fields) = record.as_object_mut() else { return };
+    fields.insert("outcome".to_owned(), json!(entry.map(|entry| entry.outcome.word())));
+    fields.insert("status".to_owned(), json!(entry.and_then(|entry| entry.outcome.status())));
+    if let Some(entry) = entry {
+        fields.insert("from".to_owned(), json!(entry.host));
+    }
+}
+
 /// One revision with everything that it changed.
-pub fn one(deed: &Deed, context: &Context, times: Times<'_>, out: &mut dyn FnMut(Line)) {
-    let differences = differences(&deed.edits);
+pub fn one(deed: &Deed, stat: bool, context: &Context, times: Times<'_>, out: &mut dyn FnMut(Line)) {
+    let differences = if stat { Vec::new() } else { differences(&deed.edits) };
     if context.view.json {
-        let mut record = record(deed, times);
-        let changes: Vec<Value> = differences.iter().map(crate::change::Difference::record).collect();
+        let mut record = record(deed, &context.server, times);
+        let changes: Vec<Value> = match stat {
+            true => diff::Stat::of(&deed.edits, true).records(),
+            false => differences.iter().map(crate::change::Difference::record).collect(),
+        };
         if let Some(fields) = record.as_object_mut() {
             fields.insert("changes".to_owned(), Value::Array(changes));
         }
@@ -113,14 +149,19 @@ pub fn one(deed: &Deed, context: &Context, times: Times<'_>, out: &mut dyn FnMut
     for difference in differences {
         out(Line::Out(difference.text()));
     }
+    if stat {
+        diff::Stat::of(&deed.edits, true).lines().into_iter().for_each(|text| out(Line::Out(text)));
+    }
 }
 
-fn record(deed: &Deed, times: Times<'_>) -> Value {
+fn record(deed: &Deed, server: &str, times: Times<'_>) -> Value {
     json!({
+        "kind": "change",
         "revision": deed.revision.value(),
         "at": deed.at,
         "time": times(deed.at),
         "author": deed.author,
+        "from": deed.who().1.unwrap_or(server),
         "command": deed.command(),
         "words": deed.words,
         "note": deed.note,
@@ -140,7 +181,9 @@ fn cut(text: String, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::search::Filter;
     use super::*;
+    use crate::command::History;
     use crate::table::{Edit, Row, RowKey, schema};
 
     fn deeds() -> Vec<Deed> {
@@ -170,11 +213,12 @@ mod tests {
         let mut context = Context::default();
         context.view.columns = columns;
         let table = Table::new(Revision::new(9), &context);
-        let filter = Filter::new(args, None);
+        let model = crate::fixture::model("");
+        let filter = Filter::new(args, None, &model, "mn1");
         let times = |at: u64| format!("2026-01-01 00:00:0{at}");
         let deeds = deeds();
-        let chosen = deeds.iter().filter(|deed| filter.holds(deed));
-        let lines = table.head().into_iter().chain(chosen.map(|deed| table.line(deed, &times)));
+        let chosen = deeds.iter().filter(|deed| filter.holds(deed, None));
+        let lines = table.head().into_iter().chain(chosen.map(|deed| table.line(deed, None, &times)));
         let text = lines.map(|line| match line {
             Line::Out(text) => text,
             other => panic!("{other:?}"),
@@ -210,9 +254,47 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_made_no_revision_has_a_line_too() {
+        let entry = |user: &str, host: &str, line: &str, outcome| Entry {
+            at: 1,
+            user: user.to_owned(),
+            host: host.to_owned(),
+            words: line.split(' ').map(str::to_owned).collect(),
+            outcome,
+            ..Entry::default()
+        };
+        let context = Context { server: "mn1".to_owned(), ..Context::default() };
+        let table = Table::new(Revision::new(9), &context);
+        let entries = [
+            entry("root", "mn1", "/usr/bin/nodels n1", Outcome::Ended(0)),
+            entry("root", "mn1", "nodels n9", Outcome::Ended(1)),
+            entry("kim", "10.0.0.9", "rmdef n1", Outcome::Denied("row 6 denies it".to_owned())),
+            entry("eve", "mn1", "rmdef n1", Outcome::More(480)),
+        ];
+        let text = entries.iter().map(|entry| match table.given(entry, &|_| "then".to_owned()) {
+            Line::Out(text) => text + "\n",
+            other => panic!("{other:?}"),
+        });
+        insta::assert_snapshot!(text.collect::<String>(), @r"
+               -  then                 root           -  nodels n1
+               -  then                 root           -  nodels n9  # exit 1
+               -  then                 kim@10.0.0.9       -  rmdef n1  # refused: row 6 denies it
+               -  then                 eve            -  rmdef n1  # refused: 480 more like this in the same minute
+        ");
+        let context =
+            Context { view: common::wire::operator::View { json: true, ..context.view }, ..context };
+        let Line::Record(record) =
+            Table::new(Revision::new(9), &context).given(&entries[2], &|_| "then".to_owned())
+        else {
+            panic!("no record");
+        };
+        insta::assert_snapshot!(record, @r#"{"at":1,"author":"kim@10.0.0.9","command":"rmdef n1","from":"10.0.0.9","kind":"command","note":"refused: row 6 denies it","outcome":"refused","revision":null,"rows":null,"status":null,"time":"then","words":["rmdef","n1"]}"#);
+    }
+
+    #[test]
     fn one_revision_is_shown_with_each_cell() {
         let mut text = String::new();
-        one(&deeds()[0], &Context::default(), &|_| "then".to_owned(), &mut |line| match line {
+        one(&deeds()[0], false, &Context::default(), &|_| "then".to_owned(), &mut |line| match line {
             Line::Out(line) => text.push_str(&format!("{line}\n")),
             other => panic!("{other:?}"),
         });

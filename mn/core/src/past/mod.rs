@@ -7,6 +7,7 @@
 pub mod diff;
 pub mod explain;
 pub mod list;
+pub mod search;
 pub mod undo;
 
 use common::id::Revision;
@@ -36,19 +37,34 @@ pub struct Deed {
 impl Deed {
     /// The command as a shell would take it, its folder left out.
     pub fn command(&self) -> String {
-        let words = self.words.iter().enumerate().map(|(at, word)| {
-            let word = if at == 0 { word.rsplit('/').next().unwrap_or(word) } else { word };
-            // What the daemon did of its own accord is one sentence and no command.
-            if self.words.len() == 1 { printable(word) } else { quoted(word) }
-        });
-        words.collect::<Vec<_>>().join(" ")
+        command(&self.words)
     }
 
     /// The name of the command.
     pub fn name(&self) -> &str {
-        let word = self.words.first().map_or("", String::as_str);
-        word.rsplit('/').next().unwrap_or(word)
+        program(&self.words)
     }
+
+    /// Who it was, and the machine where that is another than the management node.
+    pub fn who(&self) -> (&str, Option<&str>) {
+        self.author.rsplit_once('@').map_or((&self.author, None), |(user, from)| (user, Some(from)))
+    }
+}
+
+/// Words as a shell would take them, the folder of the first left out.
+pub(crate) fn command(words: &[String]) -> String {
+    let shown = words.iter().enumerate().map(|(at, word)| {
+        let word = if at == 0 { word.rsplit('/').next().unwrap_or(word) } else { word };
+        // What the daemon did of its own accord is one sentence and no command.
+        if words.len() == 1 { printable(word) } else { quoted(word) }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// What the first of some words names.
+pub(crate) fn program(words: &[String]) -> &str {
+    let word = words.first().map_or("", String::as_str);
+    word.rsplit('/').next().unwrap_or(word)
 }
 
 /// Puts a time, in seconds since 1970, into words.
@@ -64,7 +80,7 @@ pub fn is_bookkeeping(table: TableId, column: &str) -> bool {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "%+,-./:=@_^".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -94,6 +110,11 @@ impl Names {
     /// The names, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
+    }
+
+    /// Whether it is one of them.
+    pub fn holds(&self, name: &str) -> bool {
+        self.0.contains(name)
     }
 
     /// Whether an edit is about one of them: the first part of its key, or the column that names the

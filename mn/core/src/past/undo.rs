@@ -10,43 +10,44 @@
 //! A move (`snmove`) is no edit of definitions alone: service nodes fell silent and agents were told.
 //! Its revisions are refused; the way back is a move back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::report::Refusal;
 
 use crate::change::{Outcome, attribute_name, differences, verify};
-use crate::command::Mode;
+use crate::command::Undo;
 use crate::draft::{Change, Draft, merged};
 use crate::model::{Model, check};
+use crate::past::diff::Stat;
 use crate::past::explain::Setter;
 use crate::past::{Deed, is_bookkeeping};
 use crate::table::schema::{MEMBER, MOVE, MOVENODE, NODELIST};
+use crate::table::scope;
 use crate::table::{Edit, Row, RowKey, TableId};
 use crate::talk::{Context, Line, Talk};
 
 /// How many reasons of one refusal are worth saying.
 const SAID: usize = 20;
 
+/// Of how many cells that were changed since it is looked up who did it, so that a refusal is not
+/// longer in coming than the change: seconds where every node of a large site is concerned.
+const LOOKED_UP: usize = 10_000;
+
+/// Finds who changed a cell last.
+type Later<'a> = &'a mut dyn FnMut(TableId, &RowKey, &str) -> Option<Setter>;
+
 /// Plans taking back these transactions, which are all of a range, oldest first. `later` finds who
 /// changed a cell last.
-pub fn plan(
-    model: &Model,
-    mode: Mode,
-    deeds: &[Deed],
-    context: &Context,
-    later: &mut dyn FnMut(TableId, &RowKey, &str) -> Option<Setter>,
-) -> Outcome {
+pub fn plan(model: &Model, args: &Undo, deeds: &[Deed], context: &Context, later: Later<'_>) -> Outcome {
     if let Some(refusal) = deeds.iter().find_map(of_move) {
         return Outcome::refused("undo", &[refusal]);
     }
     let edits = merged(deeds.iter().flat_map(|deed| deed.edits.iter().cloned()).collect());
     let mut draft = Draft::new(model);
-    let mut refusals = Vec::new();
-    for edit in &edits {
-        take_back(&mut draft, edit, later, &mut refusals);
-    }
-    if !refusals.is_empty() {
-        return Outcome::refused("undo", &shortened(refusals));
+    let conflicts: Vec<Conflict<'_>> =
+        edits.iter().filter_map(|edit| take_back(&mut draft, edit).err()).collect();
+    if !conflicts.is_empty() {
+        return Outcome::refused("undo", &said(&conflicts, later));
     }
     let after = draft.model().clone();
     let change = draft.finish();
@@ -57,7 +58,7 @@ pub fn plan(
     if !findings.refusals.is_empty() {
         return Outcome::refused("undo", &shortened(findings.refusals));
     }
-    let mut outcome = conclude(model, mode, change, deeds, context);
+    let mut outcome = conclude(model, args, change, deeds, context);
     let warnings = findings.warnings.iter().map(|warning| warning.render("undo: warning"));
     let lost = edits.iter().filter(|edit| edit.table == MEMBER && edit.after.is_none());
     let lost = lost.map(|edit| {
@@ -78,26 +79,31 @@ fn of_move(deed: &Deed) -> Option<Refusal> {
     })
 }
 
+/// A cell that stands in the way: it is not what the revisions left.
+#[derive(Debug)]
+struct Conflict<'a> {
+    edit: &'a Edit,
+    /// Empty where the whole row came or went since.
+    column: &'static str,
+    /// What stands there now.
+    now: Option<String>,
+}
+
 /// Writes what was there before one merged edit, as far as it still stands.
-fn take_back(
-    draft: &mut Draft,
-    edit: &Edit,
-    later: &mut dyn FnMut(TableId, &RowKey, &str) -> Option<Setter>,
-    refusals: &mut Vec<Refusal>,
-) {
+fn take_back<'a>(draft: &mut Draft, edit: &'a Edit) -> Result<(), Conflict<'a>> {
     let (table, key) = (edit.table, &edit.key);
     if table.table().own {
-        return;
+        return Ok(());
     }
     let now = draft.model().tables().row(table, key.as_str()).cloned();
     let (was, became) = (cells(edit.before.as_ref(), table), cells(edit.after.as_ref(), table));
     let is = cells(now.as_ref(), table);
     if is == was && now.is_some() == edit.before.is_some() {
-        return;
+        return Ok(());
     }
     // Of a row that came or went every cell counts, else those that were changed.
     let whole = edit.before.is_some() != edit.after.is_some();
-    let columns: Vec<&str> = table
+    let columns: Vec<&'static str> = table
         .table()
         .columns
         .iter()
@@ -105,7 +111,7 @@ fn take_back(
         .filter(|c| !is_bookkeeping(table, c))
         .collect();
     let concerned = columns.iter().filter(|c| whole || was.get(*c) != became.get(*c));
-    let changed: Vec<&str> = concerned
+    let changed: Vec<&'static str> = concerned
         .filter(|column| is.get(*column) != became.get(*column) && is.get(*column) != was.get(*column))
         .copied()
         .collect();
@@ -113,8 +119,7 @@ fn take_back(
         || (now.is_some() != edit.after.is_some() && now.is_some() != edit.before.is_some())
     {
         let column = changed.first().copied().unwrap_or_default();
-        refusals.push(conflict(edit, column, is.get(column).copied(), later(table, key, column)));
-        return;
+        return Err(Conflict { edit, column, now: is.get(column).map(|now| (*now).to_owned()) });
     }
     match &edit.before {
         None => draft.remove_row(table, key),
@@ -125,6 +130,7 @@ fn take_back(
             }
         }
     }
+    Ok(())
 }
 
 /// The cells of a row that are definitions.
@@ -141,15 +147,54 @@ fn without_reports(row: &Row, table: TableId) -> Row {
     row.cells().filter(|(column, _)| !is_bookkeeping(table, column)).collect()
 }
 
-fn conflict(edit: &Edit, column: &str, now: Option<&str>, by: Option<Setter>) -> Refusal {
-    let cell = if column.is_empty() { edit.table.to_string() } else { attribute_name(edit, column) };
-    let now = now.map_or_else(|| "it is not set any more".to_owned(), |value| format!("it is {value:?} now"));
-    let refusal = Refusal::new(format!("{cell} was changed since: {now}")).about(&edit.key);
-    match by {
-        Some(Setter { revision, author, command, .. }) => refusal
-            .because(format!("revision {revision} did it ({author}: {command})"))
-            .attempt(format!("undo {revision} first, or undo --dry-run to see what that takes back")),
-        None => refusal.attempt(format!("mn history {}, to see who did", edit.key)),
+/// What stands in the way, the first of it by itself, and which revisions are to be taken back first.
+fn said(conflicts: &[Conflict<'_>], later: Later<'_>) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let mut revisions = BTreeSet::new();
+    for (at, conflict) in conflicts.iter().take(LOOKED_UP).enumerate() {
+        let by = later(conflict.edit.table, &conflict.edit.key, conflict.column);
+        revisions.extend(by.iter().map(|by| by.revision));
+        if at < SAID {
+            refusals.push(conflict.refusal(by));
+        }
+    }
+    let more = conflicts.len().saturating_sub(SAID);
+    if more > 0 {
+        refusals.push(Refusal::new(format!("and {more} more like these")));
+    }
+    if conflicts.len() > 1 && !revisions.is_empty() {
+        let newest_first: Vec<String> =
+            revisions.iter().rev().take(SAID).map(|revision| format!("undo {revision}")).collect();
+        let count = conflicts.len();
+        let s = if revisions.len() == 1 { "" } else { "s" };
+        let names: Vec<String> = revisions.iter().take(SAID).map(ToString::to_string).collect();
+        let dots = if revisions.len() > SAID { ", …" } else { "" };
+        let refusal = Refusal::new(format!("nothing is taken back: {count} values were changed since"))
+            .because(format!("revision{s} {}{dots} did it", names.join(", ")));
+        refusals.push(refusal.attempt(newest_first.join(" && ")));
+    }
+    refusals
+}
+
+impl Conflict<'_> {
+    fn refusal(&self, by: Option<Setter>) -> Refusal {
+        let Self { edit, column, now } = self;
+        let cell = if column.is_empty() { edit.table.to_string() } else { attribute_name(edit, column) };
+        let now = match now {
+            None => "it is not set any more".to_owned(),
+            // A refusal is kept, and read by others.
+            Some(_) if scope::is_secret(edit.table, edit.key.as_str(), column) => "it is another".to_owned(),
+            Some(now) => format!("it is {now:?} now"),
+        };
+        let refusal = Refusal::new(format!("{cell} was changed since: {now}")).about(&edit.key);
+        match by {
+            Some(Setter { revision, author, command, .. }) => {
+                refusal.because(format!("revision {revision} did it ({author}: {command})")).attempt(format!(
+                    "undo {revision} first; undo {revision} --dry-run shows what that takes back"
+                ))
+            }
+            None => refusal.attempt(format!("mn history -o {}, to see who did", edit.key)),
+        }
     }
 }
 
@@ -176,9 +221,15 @@ fn nothing(deeds: &[Deed], edits: &[Edit]) -> Refusal {
     }
 }
 
-fn conclude(model: &Model, mode: Mode, change: Change, deeds: &[Deed], context: &Context) -> Outcome {
+fn conclude(model: &Model, args: &Undo, change: Change, deeds: &[Deed], context: &Context) -> Outcome {
     let mut talk = Talk::new(context);
-    if mode.dry_run {
+    if args.mode.dry_run && args.stat {
+        let stat = Stat::of(change.edits(), true);
+        stat.lines().into_iter().for_each(|text| talk.info(text));
+        stat.records().into_iter().for_each(|record| talk.record(|| record));
+        return talk.finish(None);
+    }
+    if args.mode.dry_run {
         return verify::preview(&change, talk, context);
     }
     // The revision that this becomes: a plan is committed on the model that it was made on.

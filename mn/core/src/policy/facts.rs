@@ -102,7 +102,8 @@ impl<'a> Facts<'a> {
             }
             Command::Noderm(args) => Self::nodes("noderm", &args.nodes),
             Command::Nodeset(args) => Self::nodes("nodeset", &args.nodes),
-            Command::RestoreDb(args) => Self::table("restorexCATdb", args.is_about(POLICY)),
+            // A full one lets members in.
+            Command::RestoreDb(args) => Self::table("restorexCATdb", args.full || args.is_about(POLICY)),
             Command::Tabch(args) => Self::table("tabch", args.is_about(POLICY)),
             Command::Tabprune(args) => Self::table("tabprune", args.table == POLICY),
             Command::Tabrestore(args) => Self::table("tabrestore", args.file.table == POLICY),
@@ -122,6 +123,7 @@ impl<'a> Facts<'a> {
             Query::DumpDb(args) => Self::table("dumpxCATdb", args.full),
             Query::Gettab(_) => Self::plain("gettab"),
             Query::Lsdef(args) => Self::show(args),
+            Query::Lsmn(_) => Self::plain("lsxcatd"),
             Query::Names(_) => Self::plain("complete"),
             Query::Lsslice(_) => Self::plain("lsslice"),
             Query::Nodels(args) => Self::nodes_or_all("nodels", args.nodes.as_ref()),

@@ -38,6 +38,7 @@ pub use self::facts::{Definitions, Facts, Objects};
 use self::row::Row;
 use crate::command::Asked;
 use crate::model::Model;
+use crate::past::quoted;
 
 /// What the two commands are called that change single rows: one here, of two names in xCAT.
 const TABCH: &str = "tabch";
@@ -60,14 +61,17 @@ pub struct Denial {
     pub row: Option<String>,
     /// The reason, in one clause.
     pub why: String,
+    /// What whoever administers the management node would type to look at it, or to allow it.
+    pub remedy: Option<String>,
 }
 
 impl Denial {
     /// xCAT's line, and what it does not say: why, and what to try.
     pub fn render(&self) -> String {
-        let refusal = Refusal::new("Permission denied for request")
-            .because(self.why.clone())
-            .attempt("ask who administers the management node for a row in the policy table");
+        const ASK: &str = "ask who administers the management node for a row in the policy table";
+        let attempt = self.remedy.as_ref().map_or_else(|| ASK.to_owned(), |line| format!("{ASK}: {line}"));
+        let refusal =
+            Refusal::new("Permission denied for request").because(self.why.clone()).attempt(attempt);
         // The first line is xCAT's own, frame and all.
         refusal.render("Error")
     }
@@ -89,7 +93,8 @@ pub fn judge(
 ) -> Result<Option<String>, Denial> {
     let facts = Facts::of(asked);
     let Some(name) = &caller.name else {
-        return Err(Denial { row: None, why: "nobody vouches for who you are".to_owned() });
+        let why = "nobody vouches for who you are".to_owned();
+        return Err(Denial { row: None, why, remedy: None });
     };
     if caller.trusted && facts.command == TABCH {
         return Ok(None);
@@ -163,7 +168,8 @@ impl Case<'_> {
             return Ok(Some(row.priority.to_owned()));
         }
         let why = format!("row {} of the policy table denies it to {}", row.priority, self.name);
-        Err(Denial { row: Some(row.priority.to_owned()), why })
+        let remedy = Some(format!("lsdef -t policy {}", row.priority));
+        Err(Denial { row: Some(row.priority.to_owned()), why, remedy })
     }
 
     /// Whether the arguments are such as the row says; what cannot be told is taken for the worse.
@@ -215,7 +221,13 @@ impl Case<'_> {
             why.push_str("; ");
             why.push_str(struck);
         }
-        Denial { row: None, why }
+        // A row that names commands does not let anyone govern.
+        let remedy = (!self.facts.governs).then(|| {
+            let (priority, command) = (row::free(self.model), self.facts.command);
+            let name = quoted(&format!("name={}", self.name));
+            format!("mkdef -t policy {priority} {name} commands={command} rule=allow")
+        });
+        Denial { row: None, why, remedy }
     }
 }
 

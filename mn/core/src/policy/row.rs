@@ -54,6 +54,13 @@ pub(super) fn rows(model: &Model) -> Vec<Row<'_>> {
     rows
 }
 
+/// A priority that no row has yet, behind those of a fresh table.
+pub(super) fn free(model: &Model) -> u64 {
+    const FIRST: u64 = 6;
+    let is_free = |priority: &u64| model.tables().row(POLICY, &priority.to_string()).is_none();
+    (FIRST..u64::MAX).find(is_free).unwrap_or(FIRST)
+}
+
 impl Row<'_> {
     /// Whether it is about a user.
     pub(super) fn names(&self, name: &str) -> bool {

@@ -266,6 +266,16 @@ fn a_row_that_names_commands_does_not_let_anyone_change_the_policy() {
 }
 
 #[test]
+fn a_row_that_names_commands_lets_no_member_in_by_way_of_a_dump() {
+    let restore = |full| {
+        let args = crate::change::RestoreDb { full, ..Default::default() };
+        let table = Table::bob("policy 6 name=bob commands=restorexCATdb rule=allow");
+        table.judge(&Asked::Change(Command::RestoreDb(args)), None).is_ok()
+    };
+    assert!(restore(false) && !restore(true));
+}
+
+#[test]
 fn what_cannot_be_told_is_taken_for_the_worse() {
     for row in ["time=8-17", "parameters=("] {
         let allow = Table::bob(&format!("policy 6 name=bob {row} rule=allow"));
@@ -287,6 +297,6 @@ fn a_refusal_says_what_why_and_what_to_try() {
     insta::assert_snapshot!(denial.render(), @r"
     Error: Permission denied for request
       because  no row of the policy table lets bob run nodels on n2,n3
-      try      ask who administers the management node for a row in the policy table
+      try      ask who administers the management node for a row in the policy table: mkdef -t policy 7 name=bob commands=nodels rule=allow
     ");
 }

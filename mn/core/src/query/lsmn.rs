@@ -17,9 +17,16 @@ pub struct Daemon {
     pub dir: String,
     /// Where service nodes and operators reach it.
     pub listening: String,
-    /// Service nodes that are linked to it now.
+    /// How its service nodes stand now; none of an earlier state, of which that is not known.
+    pub links: Option<Links>,
+}
+
+/// How service nodes stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// Those that are linked to it.
     pub connected: usize,
-    /// Service nodes that hold the newest slice.
+    /// Those that hold the newest slice.
     pub current: usize,
 }
 
@@ -47,8 +54,8 @@ pub fn show(model: &Model, daemon: &Daemon, args: Lsmn, context: &Context, out: 
             "nodes": nodes,
             "groups": groups,
             "service_nodes": sns,
-            "service_nodes_connected": daemon.connected,
-            "service_nodes_current": daemon.current,
+            "service_nodes_connected": daemon.links.map(|links| links.connected),
+            "service_nodes_current": daemon.links.map(|links| links.current),
             "agents_connected": connected,
         })));
         return;
@@ -61,10 +68,10 @@ pub fn show(model: &Model, daemon: &Daemon, args: Lsmn, context: &Context, out: 
         say(format!("listening        {}", daemon.listening));
         say(format!("revision         {}", model.revision()));
         say(format!("nodes            {nodes} in {groups} groups, {connected} with their agent connected"));
-        say(format!(
-            "service nodes    {sns}, {} connected, {} with the newest slice",
-            daemon.connected, daemon.current
-        ));
+        let links = daemon.links.map(|Links { connected, current }| {
+            format!(", {connected} connected, {current} with the newest slice")
+        });
+        say(format!("service nodes    {sns}{}", links.unwrap_or_default()));
         return;
     }
     if args.version {
@@ -89,8 +96,7 @@ mod tests {
             version: "1.2.3".to_owned(),
             dir: "/var/lib/x".to_owned(),
             listening: "0.0.0.0:7700".to_owned(),
-            connected: 2,
-            current: 1,
+            links: Some(Links { connected: 2, current: 1 }),
         };
         let context = Context { server: "mn1".to_owned(), view: View { json, ..View::default() } };
         let mut said = Vec::new();

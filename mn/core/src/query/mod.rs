@@ -15,7 +15,7 @@ mod tabgrep;
 use common::id::{Generation, Revision, SnName};
 use serde::Serialize;
 
-pub use self::lsmn::{Daemon, show as lsmn};
+pub use self::lsmn::{Daemon, Links, show as lsmn};
 use crate::command::Query;
 use crate::exchange;
 use crate::model::Model;
@@ -37,7 +37,7 @@ pub fn answer(model: &Model, query: &Query, context: &Context, out: &mut dyn FnM
         Query::Tabgrep(args) => tabgrep::answer(model, args, context, out),
         Query::Export(args) => exchange::export::answer(model, args, context, out),
         // Answered by the daemon: what service nodes hold and what was is no part of a model.
-        Query::Diff(_) | Query::Explain(_) | Query::History(_) => 1,
+        Query::Diff(_) | Query::Explain(_) | Query::History(_) | Query::Lsmn(_) => 1,
         Query::Lsslice(_) => lsslice(&[], context, out),
     }
 }

@@ -61,7 +61,8 @@ async fn plans_that_queue_up_see_each_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_command_is_in_the_history() {
     let (_folder, book, _parts) = opened();
-    let by = By { author: "root".to_owned(), words: vec!["chdef".to_owned(), "nosuch".to_owned()] };
+    let words = vec!["chdef".to_owned(), "nosuch".to_owned()];
+    let by = By { author: "root".to_owned(), words, ..By::default() };
     let plan = |_: &Model| Planned { note: "refused: no".to_owned(), record: true, ..Planned::new(None, ()) };
     let revision = book.change(by.clone(), plan).await.unwrap().revision.unwrap();
     let record = book.history().record(revision).unwrap().unwrap();

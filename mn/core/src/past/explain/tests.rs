@@ -37,6 +37,18 @@ const MORE: &str = "nodelist n17 groups=compute,all\nhosts compute ip=|\\D+(\\d+
     site nameservers value=10.0.0.53";
 
 #[test]
+fn a_secret_is_explained_and_not_shown() {
+    let text =
+        "ipmi compute username=admin password=geheim\nnodelist n17 groups=compute\nnodehm n17 mgt=ipmi";
+    for json in [false, true] {
+        let (status, text) = explained(text, &args("", "n17", "bmcpassword,bmcusername"), json);
+        assert_eq!(status, 0);
+        assert!(text.contains("<secret>") && text.contains("group compute"), "{text}");
+        assert!(text.contains("admin") && !text.contains("geheim"), "{text}");
+    }
+}
+
+#[test]
 fn each_value_has_its_source_and_who_set_it() {
     let (status, text) =
         explained(MORE, &args("", "n17", "ip,mac,netboot,postscripts,nameservers,nicips"), false);

@@ -44,7 +44,7 @@ fn undone(steps: &[Step<'_>], which: std::ops::RangeInclusive<u64>) -> (String, 
     };
     let chosen: Vec<Deed> =
         deeds.iter().filter(|deed| which.contains(&deed.revision.value())).cloned().collect();
-    let outcome = plan(&model, Mode::default(), &chosen, &Context::default(), &mut later);
+    let outcome = plan(&model, &Undo::default(), &chosen, &Context::default(), &mut later);
     let lines = outcome.lines.iter().map(|line| match line {
         Line::Out(text) | Line::Err(text) => text.clone(),
         Line::Record(_) => String::new(),
@@ -85,10 +85,30 @@ fn a_later_change_of_the_same_cell_is_named() {
     insta::assert_snapshot!(text, @r#"
     undo: n1: ip was changed since: it is "10.0.0.8" now
       because  revision 3 did it (root: chdef n1)
-      try      undo 3 first, or undo --dry-run to see what that takes back
+      try      undo 3 first; undo 3 --dry-run shows what that takes back
     "#);
     assert!(left.contains("10.0.0.8"), "{left}");
     assert_eq!(undone(&steps, 2..=3).1, "", "both together can be taken back");
+}
+
+#[test]
+fn a_secret_that_was_changed_since_is_not_said() {
+    let passwd = TableId::named("ipmi").unwrap();
+    let steps = [(passwd, "n1", "password", "geheim"), (passwd, "n1", "password", "geheimer")];
+    let (text, _) = undone(&steps, 2..=2);
+    assert!(text.contains("was changed since: it is another") && !text.contains("geheim"), "{text}");
+}
+
+#[test]
+fn of_many_conflicts_some_are_said_and_all_the_revisions() {
+    let names: Vec<String> = (100..200).map(|number| format!("n{number}")).collect();
+    let set = |value: &'static str| names.iter().map(move |name| (HOSTS, name.as_str(), "comments", value));
+    let steps: Vec<Step<'_>> = set("a").chain(set("b")).collect();
+    let (text, _) = undone(&steps, 2..=101);
+    assert_eq!(text.lines().filter(|line| line.starts_with("undo: n1")).count(), SAID, "{text}");
+    assert!(text.contains("undo: and 80 more like these"), "{text}");
+    assert!(text.contains("nothing is taken back: 100 values were changed since"), "{text}");
+    assert!(text.contains("  try      undo 201 && undo 200 && "), "{text}");
 }
 
 #[test]
