@@ -43,7 +43,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Asks for one of `mn`'s own sub-commands; gives the exit status.
-    pub(super) fn ask_as(
+    pub(crate) fn ask_as(
         name: &'static str,
         matches: &ArgMatches,
         words: Vec<String>,

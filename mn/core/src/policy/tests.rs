@@ -268,7 +268,7 @@ fn a_row_that_names_commands_does_not_let_anyone_change_the_policy() {
 #[test]
 fn a_row_that_names_commands_lets_no_member_in_by_way_of_a_dump() {
     let restore = |full| {
-        let args = crate::change::RestoreDb { full, ..Default::default() };
+        let args = crate::command::RestoreDb { full, ..Default::default() };
         let table = Table::bob("policy 6 name=bob commands=restorexCATdb rule=allow");
         table.judge(&Asked::Change(Command::RestoreDb(args)), None).is_ok()
     };

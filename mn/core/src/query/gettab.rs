@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::command::Gettab;
 use crate::model::Model;
+use crate::table::scope::shown;
 use crate::table::{Row, TableId, nearest};
 use crate::talk::{Context, Line, error};
 
@@ -29,15 +30,13 @@ pub(super) fn answer(model: &Model, args: &Gettab, context: &Context, out: &mut 
     for (table, columns) in tables {
         let Some(row) = first(model, table, &args.keys, &columns) else { continue };
         for column in columns {
-            let value = row.cell(column).unwrap_or_default();
+            let value = row.cell(column).map(|value| shown(table, column, value));
             if context.view.json {
-                out(Line::Record(
-                    json!({"table": table.name(), "column": column, "value": row.cell(column)}),
-                ));
+                out(Line::Record(json!({"table": table.name(), "column": column, "value": value})));
             } else if is_terse {
-                out(Line::Out(value.to_owned()));
+                out(Line::Out(value.unwrap_or_default().to_owned()));
             } else {
-                out(Line::Out(format!("{table}.{column}: {value}")));
+                out(Line::Out(format!("{table}.{column}: {}", value.unwrap_or_default())));
             }
         }
     }
@@ -82,4 +81,37 @@ fn first<'a>(
         return model.tables().row(table, value).filter(is_meant);
     }
     model.tables().rows(table).map(|(_, row)| row).find(is_meant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Query, Tabdump};
+    use crate::fixture;
+
+    #[test]
+    fn the_secret_of_a_token_is_shown_to_nobody() {
+        let model = fixture::model(
+            "jointoken operator/kim secret=abc123 made=1\njointoken node/n1 secret=def456 made=2",
+        );
+        let ask = |query: Query| {
+            let mut said = Vec::new();
+            crate::query::answer(&model, &query, &Context::default(), &mut |line| said.push(line));
+            format!("{said:?}")
+        };
+        let cell = |column: &str| Gettab {
+            keys: vec![("name".to_owned(), "kim".to_owned())],
+            columns: vec![("jointoken".to_owned(), column.to_owned())],
+            ..Gettab::default()
+        };
+        assert!(ask(Query::Gettab(cell("secret"))).contains("hidden"));
+        assert!(ask(Query::Gettab(cell("made"))).contains('1'));
+        let dump = |select: &[&str]| {
+            let select = select.iter().map(|word| (*word).to_owned()).collect();
+            ask(Query::Tabdump(Tabdump { table: Some("jointoken".to_owned()), select, ..Tabdump::default() }))
+        };
+        assert!(dump(&[]).contains("hidden") && !dump(&[]).contains("abc123"));
+        assert!(dump(&["made==1"]).contains("kim"));
+        assert!(!dump(&["secret=~abc%"]).contains("kim"), "nor found out by asking");
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::command::Tabdump;
 use crate::csv;
 use crate::model::Model;
-use crate::table::scope::shown;
+use crate::table::scope::{is_hidden, shown};
 use crate::table::{Row, TableId, nearest, schema, value};
 use crate::talk::{Context, Line, error};
 
@@ -92,7 +92,9 @@ fn rows(
     let with_disabled = conditions.iter().any(|condition| condition.column == "disable");
     let counts = |row: &&Row| conditions.is_empty() || with_disabled || row.is_live();
     let rows = in_order(model, table).filter(counts);
-    let found = rows.filter(|row| conditions.iter().all(|condition| condition.holds(row)));
+    // A hidden column is not found out by asking what it begins with.
+    let holds = |condition: &Condition<'_>, row| !is_hidden(table, condition.column) && condition.holds(row);
+    let found = rows.filter(|row| conditions.iter().all(|condition| holds(condition, row)));
     let Some(last) = last else {
         found.for_each(|row| out(show(table, row, context)));
         return;

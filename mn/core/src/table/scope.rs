@@ -64,9 +64,14 @@ pub fn is_secret(table: TableId, key: &str, column: &str) -> bool {
     SECRETS.iter().any(|(known, columns)| *known == table.name() && columns.contains(&column))
 }
 
-/// A value, unless it is a secret.
+/// Whether nobody is shown a column: with what a token holds anyone may become its member.
+pub(crate) fn is_hidden(table: TableId, column: &str) -> bool {
+    table == schema::JOINTOKEN && column == "secret"
+}
+
+/// A value, unless it is hidden.
 pub(crate) fn shown<'a>(table: TableId, column: &str, value: &'a str) -> &'a str {
-    if table == schema::JOINTOKEN && column == "secret" { "hidden" } else { value }
+    if is_hidden(table, column) { "hidden" } else { value }
 }
 
 #[cfg(test)]

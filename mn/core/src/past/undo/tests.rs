@@ -56,7 +56,7 @@ fn undone(steps: &[Step<'_>], which: std::ops::RangeInclusive<u64>) -> (String, 
     let mut left = String::new();
     for table in crate::table::schema::TABLES.iter().map(|table| table.id()) {
         let keys = first.tables().rows(table).chain(model.tables().rows(table)).map(|(key, _)| key.as_str());
-        let keys: std::collections::BTreeSet<&str> = keys.collect();
+        let keys: BTreeSet<&str> = keys.collect();
         for key in keys {
             let [was, is] = [&first, &model].map(|model| model.tables().row(table, key));
             if was != is {
