@@ -72,24 +72,55 @@ fn changes_reads_and_refusals_stand_in_one_line_of_time() {
         let forger = format!("{daemon} {} mn/mn.sock", env!("CARGO_BIN_EXE_forger"));
         cluster.shell(&cluster.mn, &format!("printf '\\377\\377\\377\\377' | {forger}"))?;
         cluster.shell(&cluster.mn, &format!("{forger} </dev/null"))?;
-        assert_eq!(shown(&cluster, "--all --reverse")?, ["?"]);
-        assert_eq!(shown(&cluster, "--refused --by daemon")?, ["?"]);
-        assert_eq!(shown(&cluster, "--all n2 --reverse")?, ["?"]);
-        assert_eq!(shown(&cluster, "--all --command nodels --from localhost -n 1")?, ["?"]);
+        // It is recorded once it is looked at, which nobody waits for.
+        let is_there = || (shown(&cluster, "--refused").ok()?.len() == 4).then_some(());
+        wait::until("the request that was none", wait::LONG, is_there)?;
+        assert_eq!(
+            shown(&cluster, "--all --reverse")?,
+            [
+                "change root: mkdef n1-n2 groups=all: ended 0",
+                "command root: nodels n1: ended 0",
+                "change root: chdef n1 usercomment=x: ended 0",
+                "command root: nodels n9: ended 1",
+                "change root: rmdef n9: ended 1",
+                "command daemon: chdef n2 usercomment=y: refused",
+                "command uid 1: connect: refused",
+            ]
+        );
+        let refused = "command daemon: chdef n2 usercomment=y: refused";
+        assert_eq!(shown(&cluster, "--refused --by daemon")?, [refused]);
+        assert_eq!(shown(&cluster, "--all n2 --by daemon")?, [refused]);
+        assert_eq!(shown(&cluster, "--all n9 --command rmdef")?, ["command root: rmdef n9: ended 1"]);
+        assert_eq!(
+            shown(&cluster, "--all --command nodels --from localhost -n 1")?,
+            ["command root: nodels n9: ended 1"]
+        );
         assert_eq!(shown(&cluster, "--refused --from 10.9.9.9")?, [""; 0]);
+        // And what was on record at an earlier revision.
+        let then = cluster.ok("tabdump auditlog --at 2")?;
+        assert!(then.contains("mkdef") && !then.contains("chdef"), "{then}");
+        assert!(cluster.ok("lsmn --at 1")?.contains("nodes            1 in"), "the management node alone");
         Ok(())
     });
 }
 
-/// The lines of `mn history`, without times and without the one of `init`.
+/// What `mn history` shows of commands: who, what, and what became of it.
 fn shown(cluster: &Cluster, options: &str) -> Result<Vec<String>> {
-    let text = cluster.ok(&format!("mn history {options}"))?;
-    let line = |line: &str| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let kept = words.iter().enumerate().filter(|(at, _)| !matches!(at, 1 | 2));
-        kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+    let text = cluster.ok(&format!("mn history --json {options}"))?;
+    let records: Vec<serde_json::Value> = serde_json::from_str(&text)?;
+    let line = |record: &serde_json::Value| {
+        let word = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
+        let status = record["status"].as_u64().map(|status| format!(" {status}")).unwrap_or_default();
+        let (kind, author, command) = (word("kind"), word("author"), word("command"));
+        format!("{kind} {author}: {command}: {}{status}", word("outcome"))
     };
-    Ok(text.lines().skip(1).map(line).filter(|line| !line.starts_with("1 ")).collect())
+    // What the daemon did of its own accord, what made it, and the questions of this test.
+    let is_about = |record: &&serde_json::Value| {
+        record["author"] != "mn"
+            && record["revision"] != 1
+            && !record["command"].as_str().is_some_and(|text| text.starts_with("history"))
+    };
+    Ok(records.iter().filter(is_about).map(line).collect())
 }
 
 #[test]
