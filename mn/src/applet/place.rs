@@ -131,11 +131,12 @@ mod tests {
     #[test]
     fn two_management_nodes_are_none() {
         let refusal = found(&[], &[("dir", "/e"), ("mn", "e:1")]).unwrap_err();
-        insta::assert_snapshot!(refusal.render("chdef"), @r"
-        chdef: DROVER_DIR is /e and DROVER_MN is e:1: two management nodes
-          because  a command is not given to one of them by a guess
-          try      say which with --dir /e or --mn e:1, or unset one of the two
-        ");
+        assert_eq!(
+            refusal.render("chdef"),
+            "chdef: DROVER_DIR is /e and DROVER_MN is e:1: two management nodes\n  \
+             because  a command is not given to one of them by a guess\n  \
+             try      say which with --dir /e or --mn e:1, or unset one of the two"
+        );
         assert!(found(&["--dir", "/d", "--mn", "h:1"], &[]).is_err());
     }
 }

@@ -164,9 +164,9 @@ mod tests {
 
     #[test]
     fn a_command_that_knows_no_past_says_what_to_look_at() {
-        use mn_core::change::{Command, Makedns, Rmdef};
+        use mn_core::command::{Command, Lsmn, Makedns, Rmdef};
         let at = |asked| as_of(Some("5".to_owned()), asked).map_err(|usage| usage.to_string());
-        let past = at(Asked::Operate(Operation::Lsmn(mn_core::query::Lsmn::default())));
+        let past = at(Asked::Operate(Operation::Lsmn(Lsmn::default())));
         assert!(matches!(past, Ok(Asked::Past(When::Revision(5), Query::Lsmn(_)))));
         let asks = at(Asked::Operate(Operation::Makedns(Makedns::default()))).unwrap_err();
         assert!(asks.contains("asks the service nodes what they serve now\n  try      lsdef"), "{asks}");
