@@ -170,7 +170,8 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
     }
 }
 
-/// Values that nobody can mean, as the registry says. Templates are what they give for a node.
+/// Values that nobody can mean, as the registry says. Templates are what they give for a node. Where
+/// one is stored all the same, what counts without it counts.
 fn check_values(table: TableId, row: &Row, is_new: impl Fn(&str) -> bool, findings: &mut Findings) {
     if table == SITE {
         let setting = row.cell("key").and_then(value::setting);
@@ -179,7 +180,7 @@ fn check_values(table: TableId, row: &Row, is_new: impl Fn(&str) -> bool, findin
             && let Some(because) = setting.value.kind.refusal(value)
         {
             let text = format!("{}={value} cannot be used", setting.key);
-            findings.refuse(Refusal::new(text).about("clustersite").because(because));
+            findings.refuse_unread(Refusal::new(text).about("clustersite").because(because));
         }
         return;
     }
@@ -188,7 +189,7 @@ fn check_values(table: TableId, row: &Row, is_new: impl Fn(&str) -> bool, findin
         if let Some(because) = because.filter(|_| !template::is_template(text)) {
             let name = attribute::of_column("node", table, column).map_or(column, |attribute| attribute.name);
             let refusal = Refusal::new(format!("{name}={text} cannot be used")).because(because);
-            findings.refuse(match row.cell("netname").filter(|_| table == NETWORKS) {
+            findings.refuse_unread(match row.cell("netname").filter(|_| table == NETWORKS) {
                 Some(network) => refusal.about(network),
                 None => refusal.about(row.key(table)),
             });

@@ -408,3 +408,17 @@ fn a_row_of_which_nothing_is_set_is_not_made() {
     assert_eq!(desk.chtab("key=a site.value="), "");
     assert_eq!(desk.dump("site"), "#key,value,comments,disable\n\"a\",,,\n");
 }
+
+#[test]
+fn a_value_that_nobody_can_mean_is_kept_and_said() {
+    let mut desk = Desk::new("nodelist n1 groups=all");
+    assert_snapshot!(desk.chtab("key=dhcplease site.value=long"), @"
+    ! Warning: [mn]: clustersite: dhcplease=long cannot be used
+      because  it is a number
+    ");
+    assert_snapshot!(desk.restore("nodelist", "#node,groups,hidden\nn1,all,5\n", How::Replace), @"
+    ! Warning: [mn]: n1: hidden=5 cannot be used
+      because  it is 0 or 1
+    ");
+    assert_eq!(desk.model.site("dhcplease"), Some("long"));
+}
