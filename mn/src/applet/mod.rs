@@ -315,10 +315,14 @@ fn recorded(mut words: Vec<String>) -> Vec<String> {
     words
 }
 
+/// How help is laid out: the usage first, as xCAT's texts begin.
+const HELP: &str = "{usage-heading} {usage}\n\n{about-with-newline}\n{all-args}{after-help}";
+
 /// What all commands have.
 fn base(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
+        .help_template(HELP)
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
         .disable_help_flag(true)
