@@ -11,7 +11,7 @@ use common::id::Revision;
 use crate::command::{Command, Define, Lsdef, Nodels, Query, Range, Rmdef};
 use crate::derive::{Derivation, Facts};
 use crate::model::Model;
-use crate::table::visits;
+use crate::table::{TableId, schema, visits};
 use crate::talk::Context;
 use crate::{fixture, query};
 
@@ -110,4 +110,14 @@ fn a_look_at_one_node_does_not_grow_with_the_cluster() {
     };
     ask(Query::Nodels(Nodels { nodes: Some(Range::new("n25")), ..Nodels::default() }));
     ask(Query::Lsdef(Lsdef { objects: Some(Range::new("n25")), ..Lsdef::default() }));
+}
+
+#[test]
+fn what_no_group_sets_is_not_looked_for_in_groups() {
+    let model = cluster(SIZES[0]);
+    let looks = |table: TableId, column: &str| visits::of(|| drop(model.cell(table, "n25", column)));
+    assert_eq!(looks(schema::MAC, "mac"), 1);
+    assert_eq!(looks(schema::NODERES, "nfsserver"), 1);
+    // Its own row, its list of groups, and the row of its rack.
+    assert_eq!(looks(schema::NODERES, "servicenode"), 3);
 }

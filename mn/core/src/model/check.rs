@@ -92,7 +92,7 @@ pub fn change(before: &Model, after: &Model, edits: &[Edit]) -> Findings {
     let mut findings = Findings::default();
     for edit in edits {
         if let Some(row) = &edit.after {
-            changed_row(edit.table, edit.before.as_ref(), row, &mut findings);
+            changed_row(edit, row, &mut findings);
             check_paths(after, edit, row, &mut findings);
             check_group_pool(after, edit, row, &mut findings);
         }
@@ -114,10 +114,9 @@ pub fn change(before: &Model, after: &Model, edits: &[Edit]) -> Findings {
 fn touched(before: &Model, after: &Model, edits: &[Edit], tables: &[TableId]) -> BTreeSet<NodeName> {
     let mut nodes = BTreeSet::new();
     for edit in edits.iter().filter(|edit| tables.contains(&edit.table)) {
-        let cell = |row: &Option<Row>| row.as_ref().and_then(|row| row.cell("groups")).map(str::to_owned);
         if edit.table == NODELIST
             && edit.before.is_some() == edit.after.is_some()
-            && cell(&edit.before) == cell(&edit.after)
+            && groups(edit.before.as_ref()) == groups(edit.after.as_ref())
         {
             continue;
         }
@@ -129,10 +128,14 @@ fn touched(before: &Model, after: &Model, edits: &[Edit], tables: &[TableId]) ->
     nodes
 }
 
+fn groups(row: Option<&Row>) -> Option<&str> {
+    row.and_then(|row| row.cell("groups"))
+}
+
 /// What a row says by itself, as far as it is new.
-fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut Findings) {
+fn changed_row(edit: &Edit, row: &Row, findings: &mut Findings) {
+    let (table, before, owner) = (edit.table, edit.before.as_ref(), &edit.key);
     let is_new = |column: &str| before.and_then(|before| before.cell(column)) != row.cell(column);
-    let owner = row.key(table);
     let schema = table.table();
     if schema.is_inherited() {
         for (column, value) in
@@ -141,7 +144,7 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
             if let Err(error) = template::check(value) {
                 findings.refuse_unread(
                     Refusal::new(format!("{column}={value} is not a template"))
-                        .about(&owner)
+                        .about(owner)
                         .because(common::report::chain(&error)),
                 );
             }
@@ -152,7 +155,7 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
         && is_new("node")
         && let Err(error) = owner.as_str().parse::<NodeName>()
     {
-        findings.refuse_unread(Refusal::new(error.to_string()).about(&owner));
+        findings.refuse_unread(Refusal::new(error.to_string()).about(owner));
     }
     if table == NODERES
         && is_new("netboot")
@@ -160,7 +163,7 @@ fn changed_row(table: TableId, before: Option<&Row>, row: &Row, findings: &mut F
     {
         findings.warn(
             Refusal::new(format!("netboot={word} is no way to boot that is known here"))
-                .about(&owner)
+                .about(owner)
                 .because("it is kept, and served as xnba")
                 .attempt("netboot=xnba, pxe, petitboot or grub2"),
         );
@@ -205,10 +208,14 @@ fn is_netboot(word: &str) -> bool {
 /// A path such as `/tftpboot/xcat/` has the shape of `/PATTERN/TEXT/`, and becomes the name of the
 /// node that it does not match.
 fn check_paths(after: &Model, edit: &Edit, row: &Row, findings: &mut Findings) {
-    let Some(owner) = edit.key.parts().next().filter(|_| edit.table.table().is_inherited()) else { return };
+    let is_like = |(_, value): (&str, &str)| value.starts_with('/');
+    if !row.cells().any(is_like) || !edit.table.table().is_inherited() {
+        return;
+    }
+    let Some(owner) = edit.key.parts().next() else { return };
     let node = after.node(owner).or_else(|| after.index.members(owner).next());
     let Some(node) = node.map(NodeName::as_str) else { return };
-    for (column, value) in row.cells().filter(|(_, value)| value.starts_with('/')) {
+    for (column, value) in row.cells().filter(|cell| is_like(*cell)) {
         if template::is_template(value) && template::value(value, node) == node {
             findings.warn(
                 Refusal::new(format!("{column}={value} is read as a pattern, and gives {node}"))

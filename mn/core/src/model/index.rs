@@ -13,8 +13,9 @@ use common::id::{MacAddr, NodeName};
 use imbl::{OrdMap, OrdSet};
 
 use super::Model;
+use super::inherited::Turned;
 use crate::table::schema::{HOSTS, MAC, NICS, NODELIST, NODERES, SERVICENODE};
-use crate::table::{Edit, Row, TableId, dense_set};
+use crate::table::{Edit, Row, TableId, Tables, dense_set};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
@@ -126,40 +127,53 @@ impl Stale {
 }
 
 impl Index {
-    /// The index of a model whose tables are set.
-    pub(super) fn of(model: &Model) -> Self {
-        let rows = model.tables.rows(NODELIST).filter(|(_, row)| row.is_live());
+    /// The nodes and groups of these tables, without what is to be found of each node.
+    pub(super) fn listed(tables: &Tables) -> Self {
+        let rows = tables.rows(NODELIST).filter(|(_, row)| row.is_live());
         let listed: Vec<(NodeName, &Row)> =
             rows.filter_map(|(key, row)| Some((key.as_str().parse().ok()?, row))).collect();
         let mut groups: BTreeMap<&str, Vec<NodeName>> = BTreeMap::new();
-        let mut found = Found::default();
         for (node, row) in &listed {
             for group in super::split(row.cell("groups").unwrap_or_default()) {
                 groups.entry(group).or_default().push(node.clone());
             }
+        }
+        Self {
+            nodes: dense_set(listed.into_iter().map(|(node, _)| node).collect()),
+            groups: groups.into_iter().map(|(group, nodes)| (Arc::from(group), dense_set(nodes))).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Finds everything of the nodes that are listed.
+    pub(super) fn fill(&mut self, model: &Model) {
+        let mut found = Found::default();
+        for node in &self.nodes {
             Part::ALL.into_iter().for_each(|part| found.look(part, node, model));
         }
         let mut pools: BTreeMap<Arc<str>, Vec<NodeName>> = BTreeMap::new();
         for (sn, node) in found.pools {
             pools.entry(sn).or_default().push(node);
         }
-        Self {
-            nodes: dense_set(listed.into_iter().map(|(node, _)| node).collect()),
-            groups: groups.into_iter().map(|(group, nodes)| (Arc::from(group), dense_set(nodes))).collect(),
-            service: dense_set(found.service),
-            macs: dense_set(found.macs.into_iter().map(|(key, node)| (key, Some(node))).collect()),
-            ips: dense_set(found.ips.into_iter().map(|(key, node)| (key, Some(node))).collect()),
-            aliases: dense_set(found.aliases.into_iter().map(|(key, node)| (key, Some(node))).collect()),
-            pools: pools.into_iter().map(|(sn, nodes)| (sn, dense_set(nodes))).collect(),
-        }
+        self.service = dense_set(found.service);
+        self.macs = dense_set(found.macs.into_iter().map(|(key, node)| (key, Some(node))).collect());
+        self.ips = dense_set(found.ips.into_iter().map(|(key, node)| (key, Some(node))).collect());
+        self.aliases = dense_set(found.aliases.into_iter().map(|(key, node)| (key, Some(node))).collect());
+        self.pools = pools.into_iter().map(|(sn, nodes)| (sn, dense_set(nodes))).collect();
     }
 
-    /// Follows edits. `self` is of the model as it was before, and so is `stale`; `after` has none of
-    /// its own yet.
-    pub(super) fn update(&mut self, stale: Stale, after: &Model, edits: &[Edit]) {
+    /// Follows edits in what nodes and groups there are; gives the groups that came and went.
+    pub(super) fn list(&mut self, edits: &[Edit]) -> Turned {
+        let mut turned = Turned::default();
         for edit in edits.iter().filter(|edit| edit.table == NODELIST) {
-            self.list(edit.key.as_str(), edit.before.as_ref(), edit.after.as_ref());
+            self.list_one(edit.key.as_str(), edit.before.as_ref(), edit.after.as_ref(), &mut turned);
         }
+        turned
+    }
+
+    /// Follows edits in what is found of nodes. [`Index::list`] went before, `stale` is of the model
+    /// as it was before the edits, and `after` has no index of its own yet.
+    pub(super) fn update(&mut self, stale: Stale, after: &Model) {
         for ((part, node), old) in stale.0 {
             let mut new = Found::default();
             if let Some(node) = self.nodes.get(&node) {
@@ -193,7 +207,7 @@ impl Index {
     }
 
     /// Follows one row of `nodelist`.
-    fn list(&mut self, key: &str, before: Option<&Row>, after: Option<&Row>) {
+    fn list_one(&mut self, key: &str, before: Option<&Row>, after: Option<&Row>, turned: &mut Turned) {
         let groups = |row: Option<&Row>| -> BTreeSet<Arc<str>> {
             let text = row.filter(|row| row.is_live()).and_then(|row| row.cell("groups"));
             super::split(text.unwrap_or_default()).map(Arc::from).collect()
@@ -201,10 +215,16 @@ impl Index {
         let Some(node) = self.nodes.get(key).cloned().or_else(|| key.parse().ok()) else { return };
         let (old, new) = (groups(before), groups(after));
         for group in old.difference(&new) {
-            forget(&mut self.groups, group, &node);
+            if forget(&mut self.groups, group, &node) {
+                turned.note(group, true);
+            }
         }
         for group in new.difference(&old) {
-            self.groups.entry(Arc::clone(group)).or_default().insert(node.clone());
+            let members = self.groups.entry(Arc::clone(group)).or_default();
+            if members.is_empty() {
+                turned.note(group, false);
+            }
+            members.insert(node.clone());
         }
         if after.is_some_and(Row::is_live) {
             self.nodes.insert(node);
@@ -284,14 +304,15 @@ fn digest(name: &str) -> u64 {
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// Takes a node out of a set, and an empty set out of its map.
-fn forget(sets: &mut OrdMap<Arc<str>, OrdSet<NodeName>>, key: &Arc<str>, node: &NodeName) {
-    if let Some(nodes) = sets.get_mut(key) {
-        nodes.remove(node);
-        if nodes.is_empty() {
-            sets.remove(key);
-        }
+/// Takes a node out of a set, and an empty set out of its map; says whether it did the latter.
+fn forget(sets: &mut OrdMap<Arc<str>, OrdSet<NodeName>>, key: &Arc<str>, node: &NodeName) -> bool {
+    let Some(nodes) = sets.get_mut(key) else { return false };
+    nodes.remove(node);
+    let is_empty = nodes.is_empty();
+    if is_empty {
+        sets.remove(key);
     }
+    is_empty
 }
 
 /// Whether an edit of `nodelist` changes what a node inherits; its status does not.

@@ -14,6 +14,7 @@
 pub mod address;
 pub mod check;
 mod index;
+mod inherited;
 pub mod mac;
 pub mod network;
 mod record;
@@ -26,6 +27,7 @@ use common::id::{NodeName, Revision, SnName};
 
 use self::address::Address;
 use self::index::Index;
+use self::inherited::Inherited;
 pub use self::mac::MacEntry;
 pub use self::network::{Gateway, Network, Server};
 pub use self::record::Record;
@@ -39,6 +41,7 @@ pub struct Model {
     tables: Tables,
     revision: Revision,
     index: Index,
+    inherited: Inherited,
     networks: Arc<[Network]>,
     /// `site.hierarchicalattrs`: columns whose values are joined over groups, each with what
     /// stands between.
@@ -48,11 +51,12 @@ pub struct Model {
 impl Model {
     /// The model of these tables.
     pub fn new(tables: Tables, revision: Revision) -> Self {
-        let mut model =
-            Self { tables, revision, index: Index::default(), networks: Arc::new([]), joined: Arc::new([]) };
+        let (index, inherited) = (Index::default(), Inherited::default());
+        let (networks, joined) = (Arc::new([]), Arc::new([]));
+        let mut model = Self { tables, revision, index, inherited, networks, joined };
         model.refresh_site();
         model.refresh_networks();
-        model.index = Index::of(&model);
+        model.refresh_index();
         model
     }
 
@@ -69,10 +73,13 @@ impl Model {
             self.refresh_networks();
         }
         if edits.iter().any(|edit| edit.table == SITE) && self.refresh_site() {
-            self.index = Index::of(self);
+            self.refresh_index();
         } else {
             let mut index = std::mem::take(&mut self.index);
-            index.update(stale, self, edits);
+            let turned = index.list(edits);
+            // First, as the index is of what holds for each node.
+            self.inherited.follow(&self.tables, &index.groups, &turned, edits);
+            index.update(stale, self);
             self.index = index;
         }
     }
@@ -271,6 +278,13 @@ impl Model {
             }
         }
         found
+    }
+
+    fn refresh_index(&mut self) {
+        let mut index = Index::listed(&self.tables);
+        self.inherited = Inherited::of(&self.tables, &index.groups);
+        index.fill(self);
+        self.index = index;
     }
 
     fn refresh_networks(&mut self) {

@@ -266,6 +266,7 @@ fn an_edit() -> impl Strategy<Value = (TableId, RowKey, Option<Row>)> {
     let cells = prop::sample::select(vec![
         (NODELIST, "groups", "g1"),
         (NODELIST, "groups", "g2,g1"),
+        (NODELIST, "groups", "n2"),
         (NODELIST, "status", "booted"),
         (NODELIST, "disable", "1"),
         (HOSTS, "ip", "10.0.0.1"),
@@ -303,6 +304,7 @@ proptest! {
             followed.apply(&edits, followed.revision().next());
             let built = Model::new(tables, followed.revision());
             prop_assert_eq!(&followed.index, &built.index);
+            prop_assert_eq!(&followed.inherited, &built.inherited);
             prop_assert_eq!(followed.networks(), built.networks());
         }
     }

@@ -123,9 +123,7 @@ impl Model {
         if let Some((_, between)) = self.joined.iter().find(|(name, _)| name.as_ref() == column) {
             return self.all_joined((table, single), node, column, between, from);
         }
-        let inherited = self
-            .groups_of(node)
-            .filter_map(|group| Some((Origin::Group(group), self.row_cell(table, single, group, column)?)));
+        let inherited = self.inherited_cells(table, single, node, column);
         let values = own.map(|value| (Origin::Node, value)).into_iter().chain(inherited);
         summed(values.inspect(|(origin, _)| from(*origin)).map(|(_, value)| value))
     }
@@ -157,9 +155,7 @@ impl Model {
         from: &mut dyn FnMut(Origin<'a>),
     ) -> Option<Value<'a>> {
         let own = self.row_cell(table, single, node, column).map(|value| (Origin::Node, value));
-        let inherited = self
-            .groups_of(node)
-            .filter_map(|group| Some((Origin::Group(group), self.row_cell(table, single, group, column)?)));
+        let inherited = self.inherited_cells(table, single, node, column);
         let mut values =
             own.into_iter().chain(inherited).inspect(|(origin, _)| from(*origin)).map(|(_, v)| v);
         let first = values.next()?;
@@ -177,6 +173,21 @@ impl Model {
             }
         }
         Some(Cow::Owned(parts.join(between)))
+    }
+
+    /// What the groups of a node say of a column, in their order. Where no group of any node sets it,
+    /// they need not be asked.
+    fn inherited_cells<'a>(
+        &'a self,
+        table: TableId,
+        single: bool,
+        node: &str,
+        column: &str,
+    ) -> impl Iterator<Item = (Origin<'a>, &'a str)> {
+        let groups = self.inherited.has(table, column).then(|| self.groups_of(node));
+        groups.into_iter().flatten().filter_map(move |group| {
+            Some((Origin::Group(group), self.row_cell(table, single, group, column)?))
+        })
     }
 
     /// A column of the first live row of a node or group, which is the only one where the key of the
