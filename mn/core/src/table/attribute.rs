@@ -4,7 +4,7 @@
 //! where `mgt=ipmi` and `openbmc.bmc` where `mgt=openbmc`. Its text is its column's. Read once from
 //! `attributes.txt`, which is compiled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use super::schema::{self, Table, TableId};
@@ -72,6 +72,11 @@ pub struct ObjectType {
     /// Its attributes in the order of the registry; one name may be there more than once, under
     /// different conditions.
     pub attributes: Vec<Attribute>,
+    /// Where in `attributes` each name is: a node has some 200 of them, and each attribute of each
+    /// of 100,000 nodes is looked up several times by a command.
+    by_name: HashMap<&'static str, Vec<usize>>,
+    /// Where in `attributes` the first is that a column is.
+    by_column: HashMap<(TableId, &'static str), usize>,
 }
 
 /// What must be looked at again when a column changes.
@@ -106,19 +111,34 @@ pub fn object_type(name: &str) -> Option<&'static ObjectType> {
 
 /// The columns that an attribute may be, in the order in which their conditions are tried.
 pub fn named(object: &str, name: &str) -> impl Iterator<Item = &'static Attribute> {
-    let attributes = object_type(object).map_or(&[][..], |kind| &kind.attributes);
-    attributes.iter().filter(move |attribute| attribute.name == name)
+    object_type(object).into_iter().flat_map(|kind| {
+        let places = kind.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|at| kind.attributes.get(*at))
+    })
 }
 
 /// The attribute that a column is for a type of object; none where it has no name of its own.
 pub fn of_column(object: &str, table: TableId, column: &str) -> Option<&'static Attribute> {
-    object_type(object)?.attributes.iter().find(|a| a.table == table && a.column == column)
+    let kind = object_type(object)?;
+    // The registry's own text: the map lives as long as the program, and its keys must.
+    let column = table.table().column(column)?.name;
+    kind.attributes.get(*kind.by_column.get(&(table, column))?)
 }
 
 /// Attribute names of a type of object that look like `text`, nearest first, at most three.
 pub fn nearest(object: &str, text: &str) -> Vec<&'static str> {
     let attributes = object_type(object).map_or(&[][..], |kind| &kind.attributes);
     super::nearest::names(text, attributes.iter().map(|attribute| attribute.name))
+}
+
+impl ObjectType {
+    /// Finds out where each attribute is.
+    fn index(&mut self) {
+        for (at, attribute) in self.attributes.iter().enumerate() {
+            self.by_name.entry(attribute.name).or_default().push(at);
+            self.by_column.entry((attribute.table, attribute.column)).or_insert(at);
+        }
+    }
 }
 
 impl Attribute {
@@ -171,7 +191,8 @@ fn parse(text: &'static str) -> BTreeMap<&'static str, ObjectType> {
             }
         } else if let Some((name, key)) = line.strip_prefix("object ").and_then(|l| l.split_once(' ')) {
             current = name;
-            objects.insert(name, ObjectType { name, key, attributes: Vec::new() });
+            let (by_name, by_column) = (HashMap::new(), HashMap::new());
+            objects.insert(name, ObjectType { name, key, attributes: Vec::new(), by_name, by_column });
         }
     }
     for (name, other) in like {
@@ -181,6 +202,7 @@ fn parse(text: &'static str) -> BTreeMap<&'static str, ObjectType> {
             kind.attributes.extend(more.map(|a| Attribute { object: name, ..a }));
         }
     }
+    objects.values_mut().for_each(ObjectType::index);
     objects
 }
 

@@ -26,6 +26,9 @@ pub struct Table {
     pub doc: &'static str,
     /// Whether it is Drover's own: xCAT has no such table, and no dump for xCAT may hold it.
     pub own: bool,
+    /// See [`Table::is_inherited`] and [`Table::is_of_nodes`]: asked for each cell that is read.
+    inherited: bool,
+    of_nodes: bool,
 }
 
 /// What the registry says of a column.
@@ -47,7 +50,15 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| parse(include_str!("t
 
 /// Stands for a table that is not in the registry; no [`TableId`] names one (a test holds that the
 /// constants do not), so nothing ever shows it.
-static NONE: Table = Table { name: "", columns: Vec::new(), key: Vec::new(), doc: "", own: true };
+static NONE: Table = Table {
+    name: "",
+    columns: Vec::new(),
+    key: Vec::new(),
+    doc: "",
+    own: true,
+    inherited: false,
+    of_nodes: false,
+};
 
 macro_rules! tables {
     ($($constant:ident $name:literal)*) => {
@@ -106,16 +117,14 @@ impl Table {
     ///
     /// `nodelist` says which nodes and groups there are; nothing of it is inherited. Tables whose
     /// column `node` is not the first of the key (logs) or that are Drover's own are not of nodes.
-    pub fn is_inherited(&self) -> bool {
-        !self.own && self.name != NODELIST.0 && self.is_of_nodes()
+    pub const fn is_inherited(&self) -> bool {
+        self.inherited
     }
 
     /// Whether the first column of its key names nodes. A few tables of xCAT call that column after
     /// what the nodes in it are: switches, management modules, virtual machines' masters.
-    pub fn is_of_nodes(&self) -> bool {
-        let named_otherwise =
-            matches!(self.name, "kvm_masterdata" | "mpa" | "ppcdirect" | "ppchcp" | "switches" | "vmmaster");
-        named_otherwise || self.key.first() == Some(&"node")
+    pub const fn is_of_nodes(&self) -> bool {
+        self.of_nodes
     }
 }
 
@@ -143,8 +152,12 @@ fn parse(text: &'static str) -> Vec<Table> {
         } else if let [kind @ ("table" | "own"), name, key, doc] =
             line.splitn(4, ' ').collect::<Vec<_>>().as_slice()
         {
-            let (key, own) = (key.split(',').collect(), *kind == "own");
-            tables.push(Table { name, columns: Vec::new(), key, doc, own });
+            let (key, own): (Vec<&str>, _) = (key.split(',').collect(), *kind == "own");
+            let named_otherwise =
+                matches!(*name, "kvm_masterdata" | "mpa" | "ppcdirect" | "ppchcp" | "switches" | "vmmaster");
+            let of_nodes = named_otherwise || key.first() == Some(&"node");
+            let inherited = of_nodes && !own && *name != NODELIST.0;
+            tables.push(Table { name, columns: Vec::new(), key, doc, own, inherited, of_nodes });
         }
     }
     for table in &mut tables {
