@@ -10,6 +10,7 @@
 
 mod base;
 mod boot;
+mod kept;
 mod node;
 mod servers;
 mod touched;
@@ -21,7 +22,7 @@ use common::id::{Digest, NodeName, SnName};
 use common::slice::{Changed, Delta, Encoded, Entry, Key, Outline, Slice};
 
 pub use self::base::services as services_of;
-use self::node::Kept;
+use self::kept::Kept;
 pub use self::node::role_of;
 pub use self::touched::Touched;
 use crate::model::Model;
@@ -85,16 +86,17 @@ impl Derived {
         nodes: impl IntoIterator<Item = &'a NodeName>,
     ) {
         *self = Self::default();
+        let kept = Kept::new(model);
         for node in nodes {
-            self.node(model, sn, node, &mut Kept::default());
+            self.node(&kept, sn, node);
         }
         self.base(model, sn, facts);
     }
 
     /// Derives one node anew; says whether the slice's needs have changed, so that what stands on
     /// them ([`Derived::base`]) is to be derived anew too.
-    fn node(&mut self, model: &Model, sn: &SnName, name: &NodeName, kept: &mut Kept) -> bool {
-        let wanted = match node::derive(model, sn, name, kept) {
+    fn node(&mut self, kept: &Kept<'_>, sn: &SnName, name: &NodeName) -> bool {
+        let wanted = match node::derive(kept, sn, name) {
             Some((node, needs)) => {
                 self.put(&Entry::Node(Box::new(node)));
                 needs
@@ -171,9 +173,10 @@ impl Derived {
             let entries = base::derive(model, sn, facts, self.counts.keys(), &self.outline);
             others.extend(entries.into_iter().map(|entry| (entry.key(), entry)));
         }
+        let kept = Kept::new(model);
         let mut entry = |key: &Key| match key {
             Key::Node(name) => {
-                let derived = node::derive(model, sn, name, &mut Kept::default());
+                let derived = node::derive(&kept, sn, name);
                 derived.map(|(node, _)| Entry::Node(Box::new(node)))
             }
             key => others.remove(key),
@@ -208,10 +211,10 @@ impl Derivation {
 
     fn rebuild(&mut self, model: &Model) {
         self.by_sn = model.service_nodes().into_iter().map(|sn| (sn, Derived::default())).collect();
+        let kept = Kept::new(model);
         for name in model.nodes() {
-            let mut kept = Kept::default();
-            for sn in node::holders_of(model, name) {
-                self.by_sn.entry(sn.clone()).or_default().node(model, &sn, name, &mut kept);
+            for sn in kept.holders_of(name) {
+                self.by_sn.entry(sn.clone()).or_default().node(&kept, &sn, name);
             }
         }
         for (sn, derived) in &mut self.by_sn {
@@ -243,15 +246,15 @@ impl Derivation {
     ) -> BTreeSet<SnName> {
         let mut old: BTreeMap<SnName, Option<Digest>> = BTreeMap::new();
         let mut shaken = BTreeSet::new();
+        let (was, is) = (Kept::new(before), Kept::new(after));
         for name in nodes {
-            let mut holders = node::holders_of(before, name);
-            holders.extend(node::holders_of(after, name));
-            let mut kept = Kept::default();
+            let mut holders = was.holders_of(name);
+            holders.extend(is.holders_of(name));
             for sn in holders {
                 if !old.contains_key(&sn) {
                     old.insert(sn.clone(), self.outline(&sn).map(Outline::digest));
                 }
-                if self.by_sn.entry(sn.clone()).or_default().node(after, &sn, name, &mut kept) {
+                if self.by_sn.entry(sn.clone()).or_default().node(&is, &sn, name) {
                     shaken.insert(sn);
                 }
             }

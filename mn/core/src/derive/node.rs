@@ -5,24 +5,20 @@ use std::collections::BTreeSet;
 use common::id::{Digest, MacAddr, NodeName, SnName};
 use common::slice::{Interface, JoinSecret, Netboot, Node, PoolMember, Role};
 
+use super::kept::{Kept, Place};
 use super::{Need, boot, servers};
 use crate::model::Model;
-use crate::moves;
-use crate::node::{address_for, epoch_of, image_of, pool_of, primary_ip, scripts_of, text};
+use crate::moves::{self, Step};
+use crate::node::{epoch_of, image_of, pool_of, scripts_of, text};
 use crate::table::{RowKey, schema as table};
-
-/// The service nodes whose slices hold the node: its pool, and the target of a move under way.
-pub(super) fn holders_of(model: &Model, node: &NodeName) -> BTreeSet<SnName> {
-    let mut holders: BTreeSet<SnName> = pool_of(model, node).into_iter().collect();
-    holders.extend(moves::under_way(model, node).map(|step| step.target));
-    holders
-}
 
 /// What a service node is to a node now; none where it has nothing to do with it.
 pub fn role_of(model: &Model, sn: &SnName, node: &NodeName) -> Option<Role> {
-    let pool = pool_of(model, node);
-    let step = moves::under_way(model, node);
-    match &step {
+    role_in(&pool_of(model, node), moves::under_way(model, node).as_ref(), sn)
+}
+
+fn role_in(pool: &[SnName], step: Option<&Step>, sn: &SnName) -> Option<Role> {
+    match step {
         // Until the target answers, it holds; the old owner answers until it has been released.
         Some(step) if step.target == *sn && pool.first() != Some(sn) => Some(Role::Held),
         Some(step) if step.is_released && pool.first() == Some(sn) && step.target != *sn => {
@@ -34,19 +30,20 @@ pub fn role_of(model: &Model, sn: &SnName, node: &NodeName) -> Option<Role> {
 }
 
 /// A node's entry, and what stands in the slice because of it.
-type Entry = (Node, BTreeSet<Need>);
+pub(super) type Entry = (Node, BTreeSet<Need>);
 
 /// The entry, and what stands in the slice because of it. Most of both is the same for all service
 /// nodes of the pool, and `kept` has it from the last of them.
-pub(super) fn derive(model: &Model, sn: &SnName, name: &NodeName, kept: &mut Kept) -> Option<Entry> {
+pub(super) fn derive(kept: &Kept<'_>, sn: &SnName, name: &NodeName) -> Option<Entry> {
+    let model = kept.model;
     if !model.has_node(name.as_str()) {
         return None;
     }
-    let role = role_of(model, sn, name)?;
+    let role = role_in(&kept.pool_of(name), moves::under_way(model, name).as_ref(), sn)?;
     // A node that is being moved to this service node is prepared as it will be.
     let (mut node, mut needs) = match role {
-        Role::Held => common(&moves::projected(model, name), name)?,
-        _ => kept.of(model, name)?,
+        Role::Held => common(&Kept::new(&moves::projected(model, name)), name)?,
+        _ => kept.common(name)?,
     };
     node.role = role;
     node.epoch = epoch_of(model, name);
@@ -55,28 +52,13 @@ pub(super) fn derive(model: &Model, sn: &SnName, name: &NodeName, kept: &mut Kep
     Some((node, needs))
 }
 
-/// What is the same of a node for all of its service nodes, as far as it was derived from one model.
-#[derive(Debug, Default)]
-pub(super) struct Kept(Option<(NodeName, Option<Entry>)>);
-
-impl Kept {
-    fn of(&mut self, model: &Model, name: &NodeName) -> Option<Entry> {
-        match &self.0 {
-            Some((known, found)) if known == name => found.clone(),
-            _ => {
-                let found = common(model, name);
-                self.0 = Some((name.clone(), found.clone()));
-                found
-            }
-        }
-    }
-}
-
 /// A node and what it needs, whoever it is derived for: with the owner's role and without peers.
-fn common(model: &Model, name: &NodeName) -> Option<Entry> {
-    let pool = members(model, name);
-    let servers = servers::servers(model, name, &pool)?;
-    let interfaces = interfaces(model, name);
+pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Option<Entry> {
+    let model = kept.model;
+    let place = Place::of(model, name);
+    let pool = members(kept, name, place);
+    let servers = servers::servers(kept, name, &pool, place)?;
+    let interfaces = interfaces(model, name, place);
     let state = boot::derive(model, name);
     let mut needs = BTreeSet::new();
     let networks = interfaces.iter().filter_map(|interface| interface.network.as_ref());
@@ -106,16 +88,16 @@ fn common(model: &Model, name: &NodeName) -> Option<Entry> {
 }
 
 /// The pool with the address of each member that the node uses.
-fn members(model: &Model, node: &NodeName) -> Vec<PoolMember> {
+fn members(kept: &Kept<'_>, node: &NodeName, place: Place<'_>) -> Vec<PoolMember> {
+    let model = kept.model;
     let master = text(model, table::NODERES, node, "xcatmaster");
-    let network = primary_ip(model, node).and_then(|ip| model.network_of(ip));
     let mut pool = Vec::new();
-    for (at, sn) in pool_of(model, node).into_iter().enumerate() {
+    for (at, sn) in kept.pool_of(node).iter().enumerate() {
         let named = master.as_deref().filter(|_| at == 0).map(|name| model.resolve(name)).unwrap_or_default();
-        let near = named.iter().find(|address| network.is_none_or(|network| network.net.contains(*address)));
-        let address = near.copied().or_else(|| address_for(model, &sn, node).ok());
-        if let Some(address) = address {
-            pool.push(PoolMember { sn, address });
+        let near = named.iter().copied().find(|address| place.is_near(*address));
+        let of_sn = || kept.addresses_of(sn).iter().copied().find(|address| place.is_near(*address));
+        if let Some(address) = near.or_else(of_sn) {
+            pool.push(PoolMember { sn: sn.clone(), address });
         } else if at == 0 {
             // Without its owner a node is not to be served by a backup in the owner's name.
             return Vec::new();
@@ -124,8 +106,8 @@ fn members(model: &Model, node: &NodeName) -> Vec<PoolMember> {
     pool
 }
 
-fn interfaces(model: &Model, node: &NodeName) -> Vec<Interface> {
-    let own = primary_ip(model, node);
+fn interfaces(model: &Model, node: &NodeName, place: Place<'_>) -> Vec<Interface> {
+    let own = place.ip;
     let interface = |entry: crate::model::MacEntry| {
         let host = entry.host.clone().unwrap_or_else(|| node.to_string());
         let ip = match &entry.host {
@@ -139,7 +121,7 @@ fn interfaces(model: &Model, node: &NodeName) -> Vec<Interface> {
     let mut interfaces: Vec<Interface> = model.macs(node.as_str()).into_iter().map(interface).collect();
     if interfaces.is_empty() && own.is_some() {
         // Without a hardware address a node is no DHCP client, and a name all the same.
-        let network = own.and_then(|ip| model.network_of(ip)).map(|network| network.name.clone());
+        let network = place.network.map(|network| network.name.clone());
         interfaces.push(Interface { mac: MacAddr::NONE, host: node.to_string(), ip: own, network });
     }
     interfaces

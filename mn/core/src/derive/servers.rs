@@ -5,17 +5,23 @@ use std::net::Ipv4Addr;
 use common::id::NodeName;
 use common::slice::{PoolMember, Servers};
 
-use crate::model::{Gateway, Model, Network, Server};
-use crate::node::{addresses_of, primary_ip, service_node_named, text};
+use super::kept::{Kept, Place};
+use crate::model::{Gateway, Network, Server};
+use crate::node::text;
 use crate::table::schema as table;
 
 /// The servers that a node is told of; none where its owner has no address for it.
-pub(super) fn servers(model: &Model, node: &NodeName, pool: &[PoolMember]) -> Option<Servers> {
+pub(super) fn servers(
+    kept: &Kept<'_>,
+    node: &NodeName,
+    pool: &[PoolMember],
+    place: Place<'_>,
+) -> Option<Servers> {
+    let (model, network) = (kept.model, place.network);
     let owner = pool.first()?;
     let cell = |column| text(model, table::NODERES, node, column);
-    let network = primary_ip(model, node).and_then(|ip| model.network_of(ip));
     let master = owner.address;
-    let one = |server: &Server| pick(model, server, network, master);
+    let one = |server: &Server| pick(kept, server, network, master);
     let boot_server = cell("tftpserver").map(named).or_else(|| {
         network.filter(|_| cell("xcatmaster").is_none()).and_then(|network| network.tftpserver.clone())
     });
@@ -63,16 +69,13 @@ pub(super) fn list(words: &str) -> Vec<Server> {
 }
 
 /// The address of a server as a node should use it: on its network where there is one.
-fn pick(model: &Model, server: &Server, network: Option<&Network>, master: Ipv4Addr) -> Option<Ipv4Addr> {
+fn pick(kept: &Kept<'_>, server: &Server, network: Option<&Network>, master: Ipv4Addr) -> Option<Ipv4Addr> {
     let name = match server {
         Server::Master => return Some(master),
         Server::Addr(address) => return Some(*address),
         Server::Name(name) => name,
     };
-    let mut found = model.resolve(name);
-    if let Some(sn) = service_node_named(model, name) {
-        found.extend(addresses_of(model, &sn));
-    }
+    let found = kept.addresses_named(name);
     let near = network.and_then(|network| found.iter().find(|address| network.net.contains(*address)));
     near.or_else(|| found.first()).copied()
 }

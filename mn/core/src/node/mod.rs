@@ -62,11 +62,11 @@ pub fn script_hash(model: &Model, name: &str) -> Option<Digest> {
 /// The words of all script lists that concern a node, postscripts before postbootscripts.
 fn script_words(model: &Model, node: &NodeName) -> Vec<String> {
     let mut words = Vec::new();
+    let defaults = model.tables().row(table::POSTSCRIPTS, "xcatdefaults");
+    let image = image_of(model, node);
     for column in ["postscripts", "postbootscripts"] {
-        let defaults = model.tables().row(table::POSTSCRIPTS, "xcatdefaults");
         let defaults = defaults.and_then(|row| row.cell(column)).map(str::to_owned);
-        let image = image_of(model, node);
-        let image = image.and_then(|image| boot::image_cell(model, table::OSIMAGE, &image, column));
+        let image = image.as_deref().and_then(|image| boot::image_cell(model, table::OSIMAGE, image, column));
         let own = text(model, table::POSTSCRIPTS, node, column);
         for list in [defaults, image, own].into_iter().flatten() {
             words.extend(list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned));
