@@ -35,7 +35,7 @@ pub mod talk;
 pub mod target;
 pub mod template;
 
-pub use self::plan::plan;
+pub use self::plan::{Read, plan, plan_read};
 
 #[cfg(test)]
 mod cost;

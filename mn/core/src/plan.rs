@@ -1,5 +1,8 @@
 //! Who plans which command: the one place that knows all planners.
 
+mod read;
+
+pub use self::read::Read;
 use crate::change::{Outcome, define, delete, nodes, nodeset, rows};
 use crate::command::Command;
 use crate::exchange;
@@ -8,11 +11,16 @@ use crate::talk::Context;
 
 /// Plans a command on a model.
 pub fn plan(model: &Model, command: &Command, context: &Context) -> Outcome {
+    plan_read(model, command, Read::default(), context)
+}
+
+/// The same, of a command whose files may be [read](Read::of).
+pub fn plan_read(model: &Model, command: &Command, read: Read, context: &Context) -> Outcome {
     match command {
-        Command::Apply(args) => exchange::apply::plan(model, args, context),
-        Command::Import(args) => exchange::import::plan(model, args, context),
-        Command::Mkdef(args) => define::plan(model, define::Verb::Make, args, context),
-        Command::Chdef(args) => define::plan(model, define::Verb::Change, args, context),
+        Command::Apply(args) => exchange::apply::plan(model, args, &read.definitions(args), context),
+        Command::Import(args) => exchange::import::plan(model, args, read.incoming(args), context),
+        Command::Mkdef(args) => define::plan(model, define::Verb::Make, args, read.stanzas(args), context),
+        Command::Chdef(args) => define::plan(model, define::Verb::Change, args, read.stanzas(args), context),
         Command::Rmdef(args) => delete::plan(model, args, context),
         Command::Nodeadd(args) => nodes::add(model, args, context),
         Command::Nodech(args) => nodes::change(model, args, context),

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use common::id::Revision;
 use common::report::Refusal;
 use common::slice::Role;
+use mn_core::Read;
 use mn_core::audit::Entry;
 use mn_core::command::{Asked, Command, Lsslice, Mode, Operation, Query, What};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
 use mn_core::query::{self, SliceState};
+use tokio::task::JoinError;
 
 use super::prune;
-use crate::ground::{Ground, perform, stream};
+use crate::ground::{Ground, perform};
 use crate::operate;
 use crate::push::{PeerView, View};
+use crate::store::book::BookError;
 use crate::{audit, past};
 
 /// Carries out what is asked; gives the exit status.
@@ -42,7 +45,7 @@ async fn ask(ground: &Ground, query: Query) -> u8 {
         Ok(model) => (model, ground.context.clone()),
         Err(refusal) => return ground.refuse(&[refusal]).await,
     };
-    stream(ground, move |out| query::answer(&model, &query, &context, out)).await
+    ground.replies.stream(move |out| query::answer(&model, &query, &context, out)).await
 }
 
 /// The model, with the audit log in it where the question is about that.
@@ -68,8 +71,21 @@ async fn change(ground: &Ground, command: Command) -> u8 {
     if prune::is_for_audit(&command) {
         return prune::prune(ground, command).await;
     }
+    let Ok((command, read)) = read_files(command).await else { return ground.fault(&BookError::Bug).await };
     let context = ground.context.clone();
-    perform(ground, mode, move |model| mn_core::plan(model, &command, &context)).await
+    perform(ground, mode, move |model| mn_core::plan_read(model, &command, read, &context)).await
+}
+
+/// The command with what its files say: read before the writer is asked, who would have to wait.
+async fn read_files(command: Command) -> Result<(Command, Read), JoinError> {
+    if !Read::is_needed(&command) {
+        return Ok((command, Read::default()));
+    }
+    tokio::task::spawn_blocking(move || {
+        let read = Read::of(&command);
+        (command, read)
+    })
+    .await
 }
 
 const fn mode(command: &Command) -> Mode {

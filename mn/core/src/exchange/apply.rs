@@ -28,34 +28,37 @@ use crate::table::attribute;
 use crate::talk::Context;
 use crate::target::range;
 
-/// Plans `apply`.
-pub(crate) fn plan(model: &Model, args: &Apply, context: &Context) -> Outcome {
+/// What the file and the options say: definitions, and what is to be pruned.
+pub(crate) type Read = Result<(Vec<Definition>, Vec<Range>), Vec<Mistake>>;
+
+/// Plans `apply` of what [`read()`] gave.
+pub(crate) fn plan(model: &Model, args: &Apply, read: &Read, context: &Context) -> Outcome {
     let mut verdict = Verdict::new("apply", context);
-    let Some(draft) = draft(model, args, &mut verdict) else { return verdict.refused() };
+    let Some(draft) = draft(model, args, read, &mut verdict) else { return verdict.refused() };
     verdict.judge(model, &draft);
     verdict.finish(args.mode, if args.verbose { Detail::All } else { Detail::Changes }, draft)
 }
 
 /// The model as the file wants it; none where something stands in the way, which is said.
-pub(super) fn draft(model: &Model, args: &Apply, verdict: &mut Verdict<'_>) -> Option<Draft> {
-    let (definitions, pruned) = match read(args) {
+pub(super) fn draft(model: &Model, args: &Apply, read: &Read, verdict: &mut Verdict<'_>) -> Option<Draft> {
+    let (definitions, pruned) = match read {
         Ok(read) => read,
         Err(mistakes) => {
             for mistake in mistakes {
                 let place = format!("{}:{}", args.file, mistake.line);
-                verdict.refuse(Refusal::new(mistake.text).about(place));
+                verdict.refuse(Refusal::new(mistake.text.as_str()).about(place));
             }
             return None;
         }
     };
-    refuse_doubles(args, &definitions, verdict);
-    refuse_names(args, &definitions, verdict);
+    refuse_doubles(args, definitions, verdict);
+    refuse_names(args, definitions, verdict);
     if verdict.is_refused() {
         return None;
     }
     let mut draft = Draft::new(model);
-    prune::plan(&mut draft, args, &pruned, &definitions, verdict);
-    let mut applied = Applied { args, definitions: &definitions, wanted: Vec::new() };
+    prune::plan(&mut draft, args, pruned, definitions, verdict);
+    let mut applied = Applied { args, definitions, wanted: Vec::new() };
     applied.write(model, &mut draft, verdict);
     if verdict.is_refused() {
         return None;
@@ -64,10 +67,8 @@ pub(super) fn draft(model: &Model, args: &Apply, verdict: &mut Verdict<'_>) -> O
     Some(draft)
 }
 
-type Read = (Vec<Definition>, Vec<Range>);
-
-/// What the file and the options say.
-fn read(args: &Apply) -> Result<Read, Vec<Mistake>> {
+/// Reads the file. Needs no model, and of a whole site takes longer than most plans.
+pub(crate) fn read(args: &Apply) -> Read {
     let mut pruned = args.prune.clone();
     let is_stanza = match args.format {
         ApplyFormat::Stanza => true,

@@ -26,9 +26,9 @@ use crate::talk::Context;
 /// the last one found at fault.
 const ROUNDS: usize = 8;
 
-/// Plans `import`.
-pub(crate) fn plan(model: &Model, args: &Import, context: &Context) -> Outcome {
-    let reading = read(model, args);
+/// Plans `import` of what [`read()`] gave.
+pub(crate) fn plan(model: &Model, args: &Import, read: Option<Reading>, context: &Context) -> Outcome {
+    let reading = choose(model, args, read);
     if !reading.faults.is_empty() && !args.skip {
         return damaged(&reading.faults, context);
     }
@@ -79,15 +79,24 @@ fn damaged(faults: &[Note], context: &Context) -> Outcome {
     verdict.refused()
 }
 
+/// Reads the files, where that needs no model: those of a whole site take longer than most plans.
+pub(crate) fn read(args: &Import) -> Option<Reading> {
+    match args.source {
+        Source::Hosts => Some(format::hosts::read(&args.files)),
+        Source::Xcat => Some(format::xcat::read(&args.files)),
+        Source::Ethers | Source::IscDhcpd | Source::Warewulf => None,
+    }
+}
+
 /// What the files say, cut down to what was asked for.
-fn read(model: &Model, args: &Import) -> Reading {
-    let mut reading = match args.source {
+fn choose(model: &Model, args: &Import, read: Option<Reading>) -> Reading {
+    let mut reading = read.unwrap_or_else(|| match args.source {
         Source::Hosts => format::hosts::read(&args.files),
         Source::Ethers => format::ethers::read(model, &args.files),
         Source::IscDhcpd => format::isc::read(model, &args.files),
         Source::Warewulf => format::warewulf::read(model, &args.files),
         Source::Xcat => format::xcat::read(&args.files),
-    };
+    });
     let incoming = std::mem::take(&mut reading.incoming);
     for one in incoming {
         match &one.subject {

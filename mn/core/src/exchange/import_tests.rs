@@ -26,7 +26,7 @@ fn args(source: Source, files: &[(&str, &str)]) -> Import {
 }
 
 fn planned(model: &Model, args: &Import) -> Outcome {
-    import::plan(model, args, &Context::default())
+    import::plan(model, args, import::read(args), &Context::default())
 }
 
 fn after(model: &Model, outcome: Outcome) -> Model {

@@ -28,7 +28,7 @@ fn args(text: &str) -> Apply {
 }
 
 fn planned(model: &Model, args: &Apply) -> Outcome {
-    apply::plan(model, args, &Context::default())
+    apply::plan(model, args, &apply::read(args), &Context::default())
 }
 
 pub(super) fn said(outcome: &Outcome) -> String {
@@ -285,7 +285,8 @@ fn models() -> impl Strategy<Value = Model> {
 fn written(model: &Model, text: &str) -> Result<Model, String> {
     let context = Context::default();
     let mut verdict = Verdict::new("apply", &context);
-    match apply::draft(model, &args(text), &mut verdict) {
+    let args = args(text);
+    match apply::draft(model, &args, &apply::read(&args), &mut verdict) {
         Some(draft) => Ok(draft.model().clone()),
         None => Err(said(&verdict.refused())),
     }

@@ -25,6 +25,7 @@ use crate::object::select;
 use crate::table::{attribute, nearest, value};
 use crate::talk::{Context, Talk};
 use crate::{object as objects, target};
+pub(crate) use request::Stanzas;
 use request::Wanted;
 
 const SOME_FAILED: &str =
@@ -68,8 +69,14 @@ impl From<String> for Fault {
     }
 }
 
-/// Plans one of the two.
-pub(crate) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) -> Outcome {
+/// Plans one of the two; `stanzas` are those of the arguments' file, where there is one.
+pub(crate) fn plan(
+    model: &Model,
+    verb: Verb,
+    args: &Define,
+    stanzas: Option<Stanzas>,
+    context: &Context,
+) -> Outcome {
     if let Some(new) = &args.rename {
         return verify::plan(model, args.mode, context, |draft, talk, _| {
             rename::build(draft, talk, args, new)
@@ -78,7 +85,7 @@ pub(crate) fn plan(model: &Model, verb: Verb, args: &Define, context: &Context) 
     verify::plan(model, args.mode, context, |draft, talk, refused| {
         check_selections(args, talk)?;
         let mut tally = Tally::default();
-        let mut wanted = request::read(model, args, talk, &mut tally.has_failed)?;
+        let mut wanted = request::read(model, args, stanzas.as_ref(), talk, &mut tally.has_failed)?;
         drop_misnamed(model, verb, &mut wanted, talk)?;
         tally.has_failed |= drop_unknown(&mut wanted, args.stanza.is_some(), talk);
         if tally.has_failed && verb == Verb::Make {

@@ -3,7 +3,7 @@
 
 use crate::command::Define;
 use crate::model::Model;
-use crate::object::stanza;
+use crate::object::stanza::{Stanza, StanzaError};
 use crate::table::attribute::{self, ObjectType};
 use crate::talk::Talk;
 
@@ -21,16 +21,20 @@ pub(super) struct Wanted {
     pub attributes: Vec<(String, String)>,
 }
 
+/// A stanza file, read: of a whole site that takes a while, and needs no model.
+pub(crate) type Stanzas = Result<Vec<Stanza>, StanzaError>;
+
 /// All objects that are meant; none when the command as a whole makes no sense (and then it is
 /// said). `has_failed` is set when some object could not be read.
 pub(super) fn read(
     model: &Model,
     args: &Define,
+    stanzas: Option<&Stanzas>,
     talk: &mut Talk<'_>,
     has_failed: &mut bool,
 ) -> Option<Vec<Wanted>> {
-    let mut wanted = match &args.stanza {
-        Some(text) => from_stanza(text, talk, has_failed)?,
+    let mut wanted = match stanzas {
+        Some(stanzas) => from_stanzas(stanzas, talk, has_failed)?,
         None => {
             let found = target::named(model, &args.types, args.objects.as_ref(), talk)?;
             found.into_iter().map(|(kind, name)| Wanted { kind, name, attributes: Vec::new() }).collect()
@@ -45,8 +49,8 @@ pub(super) fn read(
     Some(wanted)
 }
 
-fn from_stanza(text: &str, talk: &mut Talk<'_>, has_failed: &mut bool) -> Option<Vec<Wanted>> {
-    let stanzas = match stanza::parse(text) {
+fn from_stanzas(stanzas: &Stanzas, talk: &mut Talk<'_>, has_failed: &mut bool) -> Option<Vec<Wanted>> {
+    let stanzas = match stanzas {
         Ok(stanzas) if stanzas.is_empty() => {
             talk.error("No object names were provided.");
             talk.hint("  because  the stanza file holds no object: `name:` and below it `    objtype=TYPE`");
@@ -75,7 +79,7 @@ fn from_stanza(text: &str, talk: &mut Talk<'_>, has_failed: &mut bool) -> Option
             *has_failed = true;
             continue;
         };
-        let place = *places.entry((kind.name, stanza.name.clone())).or_insert_with(|| {
+        let place = *places.entry((kind.name, stanza.name.as_str())).or_insert_with(|| {
             wanted.push(Wanted { kind, name: stanza.name.clone(), attributes: Vec::new() });
             wanted.len() - 1
         });
