@@ -1,5 +1,4 @@
-//! The two ways in which a command of one step answers: line by line from a snapshot, and after a
-//! change.
+//! How a command of one step answers that changes something: once the change is on the disk.
 
 use std::time::Duration;
 
@@ -8,44 +7,9 @@ use mn_core::change::Outcome;
 use mn_core::command::Mode;
 use mn_core::model::Model;
 use mn_core::talk::Line;
-use tokio::sync::mpsc;
 
 use super::Ground;
 use crate::store::book::Planned;
-
-/// How many pieces of an answer may wait for the terminal.
-const PIECES: usize = 4;
-
-/// How many lines one piece has. A task is woken for each.
-const LINES: usize = 256;
-
-/// Says what `make` says, on a thread that may compute for long; the terminal's pace is the
-/// answer's. Gives the exit status.
-pub(crate) async fn stream(
-    ground: &Ground,
-    make: impl FnOnce(&mut dyn FnMut(Line)) -> u8 + Send + 'static,
-) -> u8 {
-    let (pieces, mut came) = mpsc::channel(PIECES);
-    let answering = tokio::task::spawn_blocking(move || {
-        let mut piece = Vec::new();
-        let status = make(&mut |line| {
-            piece.push(line);
-            if piece.len() >= LINES {
-                // Nobody listening shows at the other end; the rest of the answer is for nobody.
-                let _ = pieces.blocking_send(std::mem::take(&mut piece));
-            }
-        });
-        let _ = pieces.blocking_send(piece);
-        status
-    });
-    while let Some(piece) = came.recv().await {
-        if ground.replies.lines(piece).await.is_err() {
-            break;
-        }
-    }
-    drop(came);
-    answering.await.unwrap_or(1)
-}
 
 /// Plans a change on the newest model, commits it, says what was planned to be said, and waits for
 /// the service nodes that it touches; gives the exit status.

@@ -15,7 +15,7 @@ use mn_core::model::Model;
 use mn_core::query::Daemon;
 use mn_core::talk::{Context, Line};
 
-pub(crate) use self::answer::{perform, stream};
+pub(crate) use self::answer::perform;
 pub(crate) use self::reply::Way;
 pub use self::reply::{Gone, Replies};
 use crate::audit::Audit;

@@ -8,7 +8,7 @@ use mn_core::talk::Line;
 use runtime::link::LinkError;
 use runtime::link::stream::{FrameSender, FrameWriter};
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::render::Renderer;
 
@@ -25,6 +25,9 @@ pub(crate) enum Way {
     /// A stream of an operator's link.
     Remote(FrameSender),
 }
+
+/// How many pieces of an answer may wait for who listens; each is 64 KiB, or one long line.
+const PIECES: usize = 4;
 
 /// How long a far end may take to have the last of an answer.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(10);
@@ -84,10 +87,40 @@ impl Replies {
     /// # Errors
     /// When nobody listens any more.
     pub async fn lines(&self, lines: Vec<Line>) -> Result<(), Gone> {
+        let mut writing = self.line.lock().await;
         for line in lines {
-            self.line(line).await?;
+            let replies = writing.renderer.line(&line);
+            writing.send(replies).await?;
         }
         Ok(())
+    }
+
+    /// What `make` says, on a thread that may compute for long: the lines are gathered there, and the
+    /// pace is that of who listens. Gives what `make` gives, the exit status.
+    pub(crate) async fn stream(&self, make: impl FnOnce(&mut dyn FnMut(Line)) -> u8 + Send + 'static) -> u8 {
+        let mut writing = self.line.lock().await;
+        let fresh = Renderer::new(writing.view, None);
+        let mut renderer = std::mem::replace(&mut writing.renderer, fresh);
+        let (pieces, mut came) = mpsc::channel(PIECES);
+        let answering = tokio::task::spawn_blocking(move || {
+            let status = make(&mut |line| {
+                let replies = renderer.line(&line);
+                if !replies.is_empty() {
+                    // Nobody listening shows at the other end; the rest of the answer is for nobody.
+                    let _ = pieces.blocking_send(replies);
+                }
+            });
+            (status, renderer)
+        });
+        while let Some(replies) = came.recv().await {
+            if writing.send(replies).await.is_err() {
+                break;
+            }
+        }
+        drop(came);
+        let Ok((status, renderer)) = answering.await else { return 1 };
+        writing.renderer = renderer;
+        status
     }
 
     /// A text for standard error.

@@ -19,7 +19,7 @@ use super::pace::Pace;
 use super::show::{Chosen, Event};
 use super::{fault, model, revision, setter, times};
 use crate::audit;
-use crate::ground::{Ground, stream};
+use crate::ground::Ground;
 use crate::store::{History, StoreError};
 
 /// Answers a question as it would have been answered then; gives the exit status.
@@ -172,13 +172,13 @@ async fn answer(
 ) -> u8 {
     let (history, now, command) =
         (ground.site.book.history().clone(), ground.model(), ground.command().to_owned());
-    stream(ground, move |out| {
+    let answer = move |out: &mut dyn FnMut(Line)| {
         make(&history, now, out).unwrap_or_else(|refusal| {
             out(Line::Err(refusal.render(&command)));
             1
         })
-    })
-    .await
+    };
+    ground.replies.stream(answer).await
 }
 
 /// The revisions that touched a row of one of these objects, from `first` to `last`.

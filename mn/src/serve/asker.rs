@@ -34,7 +34,8 @@ impl Owner {
 }
 
 impl Asker {
-    /// A user of this machine, whom the kernel names. Looks the user up, which may take its time.
+    /// A user of this machine, whom the kernel names. Looks the user up, which may take its time but
+    /// for root and the owner ([`Owner::trusts`]).
     pub(super) fn local(uid: Uid, owner: &Owner, server: &str) -> Self {
         let name = if uid == owner.uid { owner.name.clone() } else { user_name(uid) };
         let hosts = vec!["localhost".to_owned(), server.to_owned()];
