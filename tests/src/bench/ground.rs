@@ -1,7 +1,6 @@
-//! The management node that is measured: the real daemon, the real commands by their names on
-//! PATH, and what both cost.
+//! The management node that is measured: the real daemon, the real commands by their names, and what
+//! both cost.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,7 +23,8 @@ const LONGEST: Duration = Duration::from_secs(900);
 pub(super) struct Ground {
     mn: PathBuf,
     dir: PathBuf,
-    path: OsString,
+    /// Where the commands are, under their names.
+    names: PathBuf,
     out: PathBuf,
     daemon: Option<Child>,
 }
@@ -54,10 +54,7 @@ impl Ground {
         done(Command::new(&mn).arg("init").arg("--dir").arg(&home))?;
         done(Command::new(&mn).arg("install-applets").arg(&names))?;
         std::fs::write(home.join("mn.toml"), "listen = \"127.0.0.1:0\"\n")?;
-        let mut path = names.into_os_string();
-        path.push(":");
-        path.push(std::env::var_os("PATH").unwrap_or_default());
-        let mut ground = Self { mn, dir: home, path, out: dir.join("out"), daemon: None };
+        let mut ground = Self { mn, dir: home, names, out: dir.join("out"), daemon: None };
         ground.start()?;
         Ok(ground)
     }
@@ -102,7 +99,12 @@ impl Ground {
         forget(&self.dir.join("store"))
     }
 
-    /// Runs a command by its name on PATH.
+    /// What the last command wrote, on both streams.
+    pub(super) fn said(&self) -> &Path {
+        &self.out
+    }
+
+    /// Runs a command by its name.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -131,9 +133,10 @@ impl Ground {
         let out = File::create(&self.out)?;
         let before = self.cpu()?;
         let began = Instant::now();
-        // `Command` looks a bare name up on the PATH that it is given.
-        let mut command = Command::new("env");
-        command.arg(name).args(rest).env("PATH", &self.path).env("DROVER_DIR", &self.dir);
+        // Some names are a shell's own, and are said as `mn NAME` by everybody.
+        let program = if *name == "mn" { self.mn.clone() } else { self.names.join(name) };
+        let mut command = Command::new(program);
+        command.args(rest).env("DROVER_DIR", &self.dir);
         let status = command.stdin(input).stdout(out.try_clone()?).stderr(out).status()?;
         let wall = began.elapsed();
         let cpu = self.cpu()?.saturating_sub(before);

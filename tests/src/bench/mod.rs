@@ -1,4 +1,4 @@
-//! What a large site costs: the real daemon and the real commands, by their names on PATH.
+//! What a large site costs: the real daemon and the real commands, by their names.
 //!
 //! Times on a machine that does other work are upper bounds; processor time is there beside them.
 //! The goals are those of `docs/performance.md`.
@@ -76,6 +76,7 @@ impl Large {
         self.reads(&ground)?;
         self.writes(&ground)?;
         self.loads(&ground)?;
+        self.files(&ground, dir)?;
         self.memory("memory a node, at the end", &ground, base)?;
         ground.stop()?;
         let cost = ground.start()?;
@@ -128,7 +129,18 @@ impl Large {
         self.best(ground, &["nodels", "all", "noderes.servicenode"], None)?;
         self.best(ground, &["nodels", "rack0001@compute,-n000100"], None)?;
         self.best(ground, &["tabdump", "mac"], None)?;
-        self.best(ground, &["snmove", "-s", "sn001", "-d", "sn002", "--dry-run"], None)?;
+        self.refused(ground, &["snmove", "-s", "sn001", "-d", "sn002", "--dry-run"])
+    }
+
+    /// A move is planned as a whole before it is refused: no service node of this site is connected.
+    fn refused(&mut self, ground: &Ground, words: &[&str]) -> Result<()> {
+        let cost = median(ground, words, self.runs)?;
+        let said = std::fs::read_to_string(ground.said())?;
+        if !said.contains("is not connected") {
+            return Err(format!("{} was not refused as it should be: {said}", words.join(" ")).into());
+        }
+        let what = format!("`{}`, planned, and refused without its target", words.join(" "));
+        self.table.cost(&what, &Cost { status: Some(0), ..cost }, None);
         Ok(())
     }
 
@@ -145,10 +157,28 @@ impl Large {
         Ok(())
     }
 
+    /// The site as files, out and in again; and into a management node that knows nothing.
+    fn files(&mut self, ground: &Ground, dir: &Path) -> Result<()> {
+        let (text, tables) = (dir.join("site.txt"), dir.join("tables"));
+        let (text_name, tables_name) = (text.to_string_lossy(), tables.to_string_lossy());
+        self.whole(ground, &["mn", "export"], None)?;
+        std::fs::copy(ground.said(), &text)?;
+        self.whole(ground, &["mn", "apply", &text_name, "--no-wait"], None)?;
+        self.whole(ground, &["dumpxCATdb", "-p", &tables_name], None)?;
+        self.whole(ground, &["restorexCATdb", "-p", &tables_name, "--no-wait"], None)?;
+        self.whole(
+            &Ground::make(&dir.join("empty"))?,
+            &["mn", "import", "xcat", &tables_name, "--no-wait"],
+            None,
+        )
+    }
+
     /// A change is made once: a second time it would change nothing.
     fn whole(&mut self, ground: &Ground, words: &[&str], goal: Option<f64>) -> Result<()> {
         eprintln!("{} …", words.join(" "));
         let cost = ground.run(words)?;
+        let name = |word: &&str| word.rsplit('/').next().unwrap_or_default().to_owned();
+        let words: Vec<String> = words.iter().map(name).collect();
         self.table.cost(&format!("`{}`", words.join(" ")), &cost, goal);
         Ok(())
     }
