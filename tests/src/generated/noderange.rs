@@ -76,7 +76,7 @@ fn brackets(chance: &mut Chance) -> String {
         let inner = chance.list(3, ",", |chance| match chance.below(3) {
             0 => size(chance).to_string(),
             1 => format!("{}-{}", size(chance), size(chance)),
-            _ => format!("{:03}-{:03}", chance.below(20), chance.below(200)),
+            _ => format!("{:03}-{:03}", chance.below(20), chance.below(40)),
         });
         text.push_str(&format!("[{inner}]"));
     }
@@ -95,13 +95,14 @@ fn dashed(chance: &mut Chance) -> String {
     }
 }
 
-/// A number: mostly small, sometimes as large as a range may be, sometimes larger.
+/// A number: mostly small, rarely as large as a range may be, or larger.
 fn size(chance: &mut Chance) -> u64 {
-    match chance.below(60) {
+    match chance.below(2000) {
         0 => 1_000_000,
         1 => u64::MAX,
         2 => 30_000,
         3 => 4_294_967_296,
-        _ => chance.below(400),
+        4..100 => chance.below(400),
+        _ => chance.below(30),
     }
 }
