@@ -262,7 +262,7 @@ fn the_meaning_of_attributes_needs_no_daemon() {
             && !text.contains("gateway"),
         "{text}"
     );
-    let text = parse("lsdef -h -i bmc", "").unwrap_err();
+    let text = parse("lsdef -h -t node -i bmc", "").unwrap_err();
     assert!(text.contains("ipmi.bmc if mgt=ipmi, openbmc.bmc if mgt=openbmc"), "{text}");
     assert!(parse("lsdef -h", "").unwrap_err().contains("Usage: lsdef"));
 }
