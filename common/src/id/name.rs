@@ -66,6 +66,15 @@ macro_rules! name {
             }
         }
 
+        /// Takes the text as it is, in the memory that it is in already.
+        impl TryFrom<Arc<str>> for $type {
+            type Error = NameError;
+            fn try_from(text: Arc<str>) -> Result<Self, NameError> {
+                check($kind, &text)?;
+                Ok(Self(text))
+            }
+        }
+
         impl TryFrom<String> for $type {
             type Error = NameError;
             fn try_from(text: String) -> Result<Self, NameError> {

@@ -16,9 +16,18 @@ pub struct Sum {
 impl Sum {
     /// Puts a member in.
     pub fn add(&mut self, member: &Digest) {
-        self.members = self.members.wrapping_add(1);
+        self.plus(1, words(member));
+    }
+
+    /// Puts all members of another set in, which has none in common with this one.
+    pub fn join(&mut self, other: &Self) {
+        self.plus(other.members, other.words);
+    }
+
+    fn plus(&mut self, members: u64, words: impl IntoIterator<Item = u64>) {
+        self.members = self.members.wrapping_add(members);
         let mut carry = false;
-        for (word, other) in self.words.iter_mut().zip(words(member)) {
+        for (word, other) in self.words.iter_mut().zip(words) {
             let (sum, over) = word.overflowing_add(other);
             let (sum, again) = sum.overflowing_add(u64::from(carry));
             (*word, carry) = (sum, over || again);

@@ -161,6 +161,8 @@ pub struct Writer {
     requests: mpsc::Receiver<Request>,
     revisions: watch::Sender<Revision>,
     unissued: Unissued,
+    /// A large group was committed, and the memory that it took is not given back yet.
+    swollen: bool,
     /// The last time there was no room on the disk.
     full: bool,
 }
@@ -188,7 +190,7 @@ pub fn open(dir: &Path, companions: Companions) -> Result<(Book, Writer, Numbers
     let book =
         Book { model: Arc::clone(&model), requests: sender, revisions: watching, history: store.history() };
     let unissued = Unissued::default();
-    let writer = Writer { store, companions, model, requests, revisions, unissued, full: false };
+    let writer = Writer { store, companions, model, requests, revisions, unissued, swollen: false, full: false };
     Ok((book, writer, Numbers { generations, cursors }))
 }
 
@@ -308,7 +310,8 @@ impl Writer {
         info!(revision = %self.store.revision(), "writer started");
         loop {
             // What waits for room is tried again by time alone: nobody says when there is room.
-            // What is forgotten is taken out when nothing else is asked for.
+            // What is forgotten is taken out when nothing else is asked for; rows that are committed
+            // are carried to their places then and after each group, so that they do not pile up.
             let look = self.patience();
             let next = runtime.block_on(async {
                 tokio::select! {
@@ -319,12 +322,13 @@ impl Writer {
             });
             match next {
                 Some(Some(first)) => self.turn(first)?,
-                Some(None) => return Ok(()),
+                Some(None) => return self.settle(),
                 None => {
                     self.issue()?;
                     self.sweep()?;
                 }
             }
+            self.carry()?;
         }
     }
 
@@ -344,6 +348,9 @@ impl Writer {
             group.take(request, self.companions);
         }
         forgets.append(&mut group.forgets);
+        if group.edits >= LARGE {
+            group.commits.iter().for_each(|commit| group.model.tighten(&commit.edits));
+        }
         let planned = runtime::clock::now();
         match self.store.commit(&group.commits) {
             Ok(_) => self.note_room(),
@@ -370,10 +377,7 @@ impl Writer {
         }
         group.finishes.into_iter().for_each(|(finish, revision)| finish(Ok(revision)));
         self.issue()?;
-        if group.edits >= LARGE {
-            drop(group.commits);
-            sys::give_back_memory();
-        }
+        self.swollen |= group.edits >= LARGE;
         Ok(())
     }
 

@@ -5,47 +5,27 @@
 //! road was replayed under power cuts.
 //!
 //! A large group does not rely on it. It is staged: the journal records first, in small batches,
-//! synced; then the head alone, which names them, synced: from here it is committed; then the
-//! rows, in small batches. Opening the store drops records that no head names, and carries the rows
-//! of a committed group to the end. Both ways the head is what counts, and it is one small value.
-
-use std::collections::BTreeMap;
+//! synced; then the head alone, which names them, synced: from here it is committed, and the asker
+//! is answered. Its rows are [`Pending`](super::pending::Pending), and carried to their places behind
+//! the answer, a step at a time ([`super::carry`]); groups that come meanwhile add theirs. Opening the
+//! store drops records that no head names, and carries the rows of committed groups to the end. Both
+//! ways the head is what counts, and it is one small value.
 
 use common::id::{Digest, Revision};
 use mn_core::table::Edit;
 
 use super::engine::{self, Writes};
-use super::format::{self, Grave, WrittenRecord, WrittenRow};
+use super::format::{self, Head, WrittenRecord, WrittenRow};
+use super::lookup::Lookup;
+use super::pending::{Left, Overlay, Place};
 use super::{Commit, Store, StoreError, key};
 
 /// The largest group that is written as one batch, in bytes: half a segment of sled's log, so
 /// that a batch spans two segments at most.
-const ONE_BATCH: usize = 256 << 10;
+pub(super) const ONE_BATCH: usize = 256 << 10;
 
-/// What a group leaves of rows, by the base of their keys.
-pub(super) type Overlay = BTreeMap<Vec<u8>, Left>;
-
-/// What a group leaves of a row.
-#[derive(Clone, Debug)]
-pub(super) struct Left {
-    /// Its sealed content; none where the row goes.
-    content: Option<Vec<u8>>,
-    /// The last revision of the group that touched it.
-    by: Revision,
-    /// What was there before the group.
-    old: Old,
-}
-
-/// What was there of a row before a group.
-#[derive(Clone, Copy, Debug)]
-enum Old {
-    /// Nobody has looked: the store is being opened.
-    Unknown,
-    /// Nothing, or what is left of a row that was removed.
-    Gone { has_grave: bool },
-    /// A row.
-    There { digest: Digest, parts: u32 },
-}
+/// Journal records that are to be written: sealed, each with its revision.
+pub(super) type Records = Vec<(Revision, Vec<u8>)>;
 
 impl Store {
     /// Commits a group of transactions in their order; on the disk when this returns.
@@ -62,48 +42,107 @@ impl Store {
         if let Some(edit) = group.iter().flat_map(|commit| &commit.edits).find(odd) {
             return Err(StoreError::OddKey { table: edit.table, key: edit.key.clone() });
         }
-        self.engine.ensure_room(group.iter().map(|commit| 1 + commit.edits.len()).sum())?;
+        let rows = group.iter().map(|commit| 1 + commit.edits.len()).sum::<usize>();
+        self.engine.ensure_room(rows + self.pending.len())?;
+        self.make_place()?;
         self.guarded(|store| store.write_group(group))
     }
 
     fn write_group(&mut self, group: &[Commit]) -> Result<Vec<Revision>, StoreError> {
+        let (head, journal, overlay) = self.sealed(group)?;
+        let records = journal.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        let rows = overlay.values().filter_map(|left| left.content.as_ref()).map(|c| c.len()).sum::<usize>();
+        // What is written over rows that are pending must not stand in their places before them.
+        let at_once = records + rows <= ONE_BATCH && self.pending.is_empty();
+        let mut writes = Writes::default();
+        if records <= ONE_BATCH {
+            put_records(&mut writes, &journal);
+        } else {
+            self.stage(&journal)?;
+        }
+        self.head = head;
+        if at_once {
+            self.head.applied = self.head.revision;
+            for (base, left) in &overlay {
+                self.put_row(&mut writes, base, left)?;
+            }
+        }
+        self.put_cursors(&mut writes, group);
+        writes.put_sealed(key::HEAD, &self.head);
+        self.engine.apply(writes.batch)?;
+        self.engine.sync()?;
+        if !at_once {
+            self.pending.add(overlay);
+        }
+        Ok(journal.into_iter().map(|(revision, _)| revision).collect())
+    }
+
+    /// What a group comes to: the head that names it, its records, and what it leaves of rows.
+    fn sealed(&mut self, group: &[Commit]) -> Result<(Head, Records, Overlay), StoreError> {
         let mut head = self.head.clone();
-        let mut journal = Vec::with_capacity(group.len());
+        let mut journal = Records::with_capacity(group.len());
         let mut overlay = Overlay::new();
         for commit in group {
             head.revision = head.revision.next();
-            let priors = self.priors(&mut overlay, &commit.edits)?;
+            let priors = self.lay_over(&mut overlay, &commit.edits, head.revision)?;
             let sealed = format::seal(&WrittenRecord::new(commit, head.revision, &priors, head.chain));
             head.chain = format::digest(&sealed);
             journal.push((head.revision, sealed));
-            lay_over(&mut overlay, &commit.edits, head.revision);
         }
-        self.count(&overlay);
+        for (base, left) in &overlay {
+            if let Some(was) = &left.was {
+                self.rows.remove(&format::member(base, was));
+            }
+            if let Some(is) = left.digest() {
+                self.rows.add(&format::member(base, &is));
+            }
+        }
         head.rows = self.rows.digest();
+        Ok((head, journal, overlay))
+    }
 
-        let size = journal.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
-            + overlay.values().filter_map(|left| left.content.as_ref()).map(Vec::len).sum::<usize>();
-        if size <= ONE_BATCH {
-            head.applied = head.revision;
-            let mut writes = Writes::default();
-            put_records(&mut writes, &journal);
-            self.put_rows(&mut writes, &overlay)?;
-            self.put_cursors(&mut writes, group);
-            writes.put_sealed(key::HEAD, &head);
-            self.engine.apply(writes.batch)?;
-            self.engine.sync()?;
-            self.head = head;
-        } else {
-            self.stage(&journal)?;
-            let mut writes = Writes::default();
-            self.put_cursors(&mut writes, group);
-            writes.put_sealed(key::HEAD, &head);
-            self.engine.apply(writes.batch)?;
-            self.engine.sync()?;
-            self.head = head;
-            self.carry_out(&overlay)?;
+    /// Lays edits over what earlier ones of the group leave; gives for each the revision that touched
+    /// its row before.
+    fn lay_over(
+        &self,
+        overlay: &mut Overlay,
+        edits: &[Edit],
+        by: Revision,
+    ) -> Result<Vec<Revision>, StoreError> {
+        let mut priors = Vec::with_capacity(edits.len());
+        let mut looks = [(); 2].map(|()| Lookup::new(self.engine.reader(), edits.len()));
+        for edit in edits {
+            let content = edit.after.as_ref().map(|row| format::seal(&WrittenRow::new(row, by)).into());
+            let base = key::row(edit.table, &edit.key);
+            if let Some(left) = overlay.get_mut(&base) {
+                priors.push(left.by);
+                (left.content, left.by) = (content, by);
+                continue;
+            }
+            let (was, place, prior) = self.standing(&base, &mut looks)?;
+            priors.push(prior.unwrap_or_default());
+            overlay.insert(base, Left { content, by, was, place });
         }
-        Ok(journal.into_iter().map(|(revision, _)| revision).collect())
+        Ok(priors)
+    }
+
+    /// What there is of a row: the digest of its content, what stands in its place, and who touched it
+    /// last.
+    fn standing(
+        &self,
+        base: &[u8],
+        [rows, graves]: &mut [Lookup; 2],
+    ) -> Result<(Option<Digest>, Place, Option<Revision>), StoreError> {
+        if let Some(left) = self.pending.rows().get(base) {
+            return Ok((left.digest(), left.place, Some(left.by)));
+        }
+        // The digest is in the first part, and a row is nearly always one part.
+        if let Some(first) = rows.get(key::part(base, 0))? {
+            let place = Place::There { parts: format::parts_of(&first) };
+            return Ok((Some(format::digest(&first)), place, format::touched_by(&first)));
+        }
+        let grave = graves.get(key::grave(base))?.and_then(|value| engine::grave_of(&value));
+        Ok((None, Place::Gone { has_grave: grave.is_some() }, grave))
     }
 
     /// Writes the records of a large group, before any head names them.
@@ -122,99 +161,6 @@ impl Store {
         self.engine.sync()
     }
 
-    /// Writes the rows of a large group that is committed, and says so in the head. Doing it twice
-    /// does no harm: opening the store does what a cut left undone.
-    pub(super) fn carry_out(&mut self, overlay: &Overlay) -> Result<(), StoreError> {
-        let mut writes = Writes::default();
-        for (base, left) in overlay {
-            self.put_row(&mut writes, base, left)?;
-            if writes.bytes > ONE_BATCH {
-                self.engine.apply(std::mem::take(&mut writes).batch)?;
-            }
-        }
-        self.engine.apply(writes.batch)?;
-        // The head that calls the rows applied must not reach the disk before they do.
-        self.engine.sync()?;
-        let mut writes = Writes::default();
-        self.head.applied = self.head.revision;
-        writes.put_sealed(key::HEAD, &self.head);
-        self.engine.apply(writes.batch)?;
-        self.engine.sync()
-    }
-
-    /// For each edit, the revision that touched its row before; what the group has not touched yet
-    /// is looked up and laid into the overlay as it stands.
-    fn priors(&self, overlay: &mut Overlay, edits: &[Edit]) -> Result<Vec<Revision>, StoreError> {
-        let mut priors = Vec::with_capacity(edits.len());
-        for edit in edits {
-            let base = key::row(edit.table, &edit.key);
-            if let Some(left) = overlay.get(&base) {
-                priors.push(left.by);
-                continue;
-            }
-            let (old, by) = self.old(&base)?;
-            let by = by.unwrap_or_default();
-            priors.push(by);
-            overlay.insert(base, Left { content: None, by, old });
-        }
-        Ok(priors)
-    }
-
-    /// What there is of a row, and who touched it last. The digest is in the first part, and a row is
-    /// nearly always one part.
-    fn old(&self, base: &[u8]) -> Result<(Old, Option<Revision>), StoreError> {
-        if let Some(first) = self.engine.get(&key::part(base, 0))? {
-            let old = Old::There { digest: format::digest(&first), parts: format::parts_of(&first) };
-            return Ok((old, format::touched_by(&first)));
-        }
-        let grave = self.engine.grave(base)?;
-        Ok((Old::Gone { has_grave: grave.is_some() }, grave))
-    }
-
-    /// Keeps the set of all rows, whose digest the head names.
-    fn count(&mut self, overlay: &Overlay) {
-        for (base, left) in overlay {
-            if let Old::There { digest, .. } = &left.old {
-                self.rows.remove(&format::member(base, digest));
-            }
-            if let Some(new) = &left.content {
-                self.rows.add(&format::member(base, &format::digest(new)));
-            }
-        }
-    }
-
-    fn put_rows(&self, writes: &mut Writes, overlay: &Overlay) -> Result<(), StoreError> {
-        overlay.iter().try_for_each(|(base, left)| self.put_row(writes, base, left))
-    }
-
-    /// Puts a row in place of what was there, which may have had more parts; where it goes, who did
-    /// that stays.
-    fn put_row(&self, writes: &mut Writes, base: &[u8], left: &Left) -> Result<(), StoreError> {
-        let mut kept = 0;
-        for (number, part) in left.content.as_deref().into_iter().flat_map(engine::parts) {
-            writes.put(&key::part(base, number), part);
-            kept = number + 1;
-        }
-        let old = match left.old {
-            Old::Unknown => self.old(base)?.0,
-            known => known,
-        };
-        let (parts, has_grave) = match old {
-            Old::There { parts, .. } => (parts, false),
-            Old::Gone { has_grave } => (0, has_grave),
-            Old::Unknown => (0, true),
-        };
-        for number in kept..parts {
-            writes.remove(&key::part(base, number));
-        }
-        if left.content.is_none() {
-            writes.put_sealed(&key::grave(base), &Grave(left.by));
-        } else if has_grave {
-            writes.remove(&key::grave(base));
-        }
-        Ok(())
-    }
-
     fn put_cursors(&self, writes: &mut Writes, group: &[Commit]) {
         for (sn, cursor) in group.iter().filter_map(|commit| commit.cursor.as_ref()) {
             writes.put_sealed(&key::cursor(sn), cursor);
@@ -228,15 +174,5 @@ fn put_records(writes: &mut Writes, journal: &[(Revision, Vec<u8>)]) {
         for (number, part) in engine::parts(sealed) {
             writes.put(&key::part(&base, number), part);
         }
-    }
-}
-
-/// Lays edits over what earlier ones of the group left.
-pub(super) fn lay_over(overlay: &mut Overlay, edits: &[Edit], by: Revision) {
-    for edit in edits {
-        let content = edit.after.as_ref().map(|row| format::seal(&WrittenRow::new(row, by)));
-        let base = key::row(edit.table, &edit.key);
-        let old = overlay.get(&base).map_or(Old::Unknown, |left| left.old);
-        overlay.insert(base, Left { content, by, old });
     }
 }

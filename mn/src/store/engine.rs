@@ -81,27 +81,21 @@ impl Engine {
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
         self.db.get(key).map_err(|source| StoreError::Sled { doing: "read", source })
     }
-
-    /// The revision that removed a row which is not there; none where there never was one, or that
-    /// is forgotten.
-    pub(super) fn grave(&self, base: &[u8]) -> Result<Option<Revision>, StoreError> {
-        grave(&self.db, base)
-    }
 }
 
-/// As [`Engine::grave`]. What cannot be read is as good as forgotten: no row depends on it.
-fn grave(db: &sled::Db, base: &[u8]) -> Result<Option<Revision>, StoreError> {
-    let value = db.get(key::grave(base)).map_err(|source| StoreError::Sled { doing: "read", source })?;
-    Ok(value.and_then(|bytes| format::unseal::<format::Grave>(&bytes).ok()).map(|(grave, _)| grave.0))
+/// The revision that removed a row, of what is left of it. What cannot be read is as good as
+/// forgotten: no row depends on it.
+pub(super) fn grave_of(value: &[u8]) -> Option<Revision> {
+    format::unseal::<format::Grave>(value).ok().map(|(grave, _)| grave.0)
 }
 
 /// The revision that last touched a row, which may be gone; none where nothing did, or that is
 /// forgotten.
 pub(super) fn last_touch(db: &sled::Db, base: &[u8]) -> Result<Option<Revision>, StoreError> {
-    let first = db.get(key::part(base, 0)).map_err(|source| StoreError::Sled { doing: "read", source })?;
-    match first {
+    let get = |key| db.get(key).map_err(|source| StoreError::Sled { doing: "read", source });
+    match get(key::part(base, 0))? {
         Some(first) => Ok(format::touched_by(&first)),
-        None => grave(db, base),
+        None => Ok(get(key::grave(base))?.and_then(|value| grave_of(&value))),
     }
 }
 
@@ -118,7 +112,7 @@ fn await_lock(dir: &Path) -> Result<(), StoreError> {
 }
 
 /// The sealed bytes of what begins with `base`, put together from their parts.
-fn sealed(db: &sled::Db, base: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn sealed(db: &sled::Db, base: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     let read =
         |number| db.get(key::part(base, number)).map_err(|source| StoreError::Sled { doing: "read", source });
     let Some(first) = read(0)? else { return Ok(None) };

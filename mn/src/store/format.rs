@@ -146,7 +146,7 @@ struct WrittenEdit<'a> {
 impl<'a> WrittenEdit<'a> {
     fn new(edit: &'a Edit, prior: Revision) -> Self {
         Self {
-            table: edit.table.table().name,
+            table: edit.table.name(),
             key: edit.key.as_str(),
             before: edit.before.as_ref().map(Cells),
             after: edit.after.as_ref().map(Cells),
@@ -305,12 +305,17 @@ pub enum Damage {
 
 /// `length, BLAKE3, body`.
 pub(super) fn seal<T: Written>(value: &T) -> Vec<u8> {
+    /// What most rows fit into.
+    const MOST: usize = 256;
+    let mut header = Vec::with_capacity(MOST);
+    header.resize(HEADER, 0);
     // Plain data always encodes: no sequence of unknown length, no foreign serializer.
-    let body = postcard::to_stdvec(&Versioned::V1(value)).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(HEADER + body.len());
-    bytes.extend_from_slice(&(body.len() as u64).to_be_bytes());
-    bytes.extend_from_slice(Digest::of(&body).as_bytes());
-    bytes.extend_from_slice(&body);
+    let mut bytes = postcard::to_extend(&Versioned::V1(value), header).unwrap_or_default();
+    if let Some((header, body)) = bytes.split_at_mut_checked(HEADER) {
+        let (length, digest) = header.split_at_mut(8);
+        length.copy_from_slice(&(body.len() as u64).to_be_bytes());
+        digest.copy_from_slice(Digest::of(body).as_bytes());
+    }
     bytes
 }
 

@@ -24,6 +24,9 @@ use mn_core::table::{RowKey, TableId};
 /// is split above 16 items and may gain 3 by a merge: 20 × (4 KiB + a key) stays far below.
 pub(super) const MAX_VALUE: usize = 4096;
 
+/// The bytes of a part's number at the end of a key.
+const PART: usize = 4;
+
 pub(super) const FORMAT: &[u8] = b"mformat";
 pub(super) const HEAD: &[u8] = b"mhead";
 pub(super) const BASE: &[u8] = b"mbase";
@@ -33,14 +36,14 @@ pub(super) const JOURNAL: &[u8] = b"j";
 pub(super) const GENERATIONS: &[u8] = b"g";
 pub(super) const CURSORS: &[u8] = b"c";
 
+/// What the keys of a table's rows begin with.
+pub(super) fn rows(table: TableId) -> Vec<u8> {
+    [ROWS, table.name().as_bytes()].concat()
+}
+
 /// What the keys of all parts of a row begin with.
 pub(super) fn row(table: TableId, key: &RowKey) -> Vec<u8> {
-    let mut bytes = ROWS.to_vec();
-    bytes.extend_from_slice(table.table().name.as_bytes());
-    bytes.push(0);
-    bytes.extend_from_slice(key.as_str().as_bytes());
-    bytes.push(0);
-    bytes
+    [ROWS, table.name().as_bytes(), b"\0", key.as_str().as_bytes(), b"\0"].concat()
 }
 
 /// The key of what is left of the row whose parts begin with `base`.
@@ -57,14 +60,12 @@ pub(super) fn record(revision: Revision) -> Vec<u8> {
 
 /// The key of a part of what begins with `base`.
 pub(super) fn part(base: &[u8], number: u32) -> Vec<u8> {
-    let mut bytes = base.to_vec();
-    bytes.extend_from_slice(&number.to_be_bytes());
-    bytes
+    [base, &number.to_be_bytes()].concat()
 }
 
 /// The base and the number of a part's key.
 pub(super) fn split_part(key: &[u8]) -> Option<(&[u8], u32)> {
-    key.split_last_chunk::<4>().map(|(base, number)| (base, u32::from_be_bytes(*number)))
+    key.split_last_chunk::<PART>().map(|(base, number)| (base, u32::from_be_bytes(*number)))
 }
 
 /// The table's name and the row's key in the base of a row's key.

@@ -1,25 +1,28 @@
 //! Opening a store: nothing is believed that is not verified.
 //!
 //! The order matters: the format version, then the head, then the end of the journal (each record
-//! whole, each holding the digest of the one before it, the last one the head's), then what a cut
-//! left undone, then the rows, whose set must have the digest that the head names.
+//! whole, each holding the digest of the one before it, the last one the head's), then the rows, over
+//! which is laid what was not carried to its place: their set must have the digest that the head
+//! names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::id::{Digest, Revision, SnName};
-use common::slice::Sum;
-use mn_core::table::{Gathering, RowKey, TableId, Tables};
+use common::id::{Revision, SnName};
 
-use super::commit::{Overlay, lay_over};
+use super::carry::lay_again;
 use super::engine::{self, Engine, Writes};
-use super::format::{self, Base, Body, Damage, FORMAT, Head, ReadRow};
-use super::{Loaded, Store, StoreError, key};
+use super::format::{self, Base, Body, Damage, FORMAT, Head};
+use super::pending::{Overlay, Pending};
+use super::{Loaded, Store, StoreError, key, rows};
 
 /// How many records at the end of the journal are checked before a store opens. The rest is history
 /// alone: it is checked beside the running daemon ([`super::History::verify`]), so that years of it do
 /// not make a start slow, nor damage in it prevent one.
 const END: u64 = 10_000;
+
+/// No more are checked after so many bytes of them: a record of a large command has many megabytes.
+const END_BYTES: usize = 32 << 20;
 
 pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
     if !dir.join("db").exists() {
@@ -30,13 +33,12 @@ pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
     let head = read_head(&engine)?;
     drop_unnamed_records(&engine, &head)?;
     let base = engine::base(&engine.reader())?;
-    let unfinished = verify_end(&engine, &base, &head)?;
+    verify_end(&engine, &base, &head)?;
+    let pending = Pending::default();
+    pending.add(uncarried(&engine, &head)?);
     let unswept = has_forgotten(&engine, &base)?;
-    let mut store = Store { engine, head, base, unswept, rows: Sum::default(), broken: false };
-    if store.head.applied < store.head.revision {
-        store.carry_out(&unfinished)?;
-    }
-    let tables = store.read_rows()?;
+    let (tables, rows) = rows::read(&engine.reader(), &pending.rows())?;
+    let store = Store { engine, head, base, pending, unswept, rows, broken: false };
     if store.rows.digest() != store.head.rows {
         return Err(StoreError::DamagedSet(store.head.revision));
     }
@@ -87,41 +89,55 @@ fn has_forgotten(engine: &Engine, base: &Base) -> Result<bool, StoreError> {
     Ok(first.map_err(|source| StoreError::Sled { doing: "read the journal", source })?.is_some())
 }
 
-/// Checks the end of the journal; returns the rows of the records that are not yet applied.
-fn verify_end(engine: &Engine, base: &Base, head: &Head) -> Result<Overlay, StoreError> {
-    let mut overlay = Overlay::new();
-    let start = Revision::new(head.revision.value().saturating_sub(END)).min(head.applied).max(base.revision);
-    let end = verify(&engine.reader(), base, start, head.revision, |revision, sealed| {
-        if revision > head.applied {
-            let (record, _) = engine::opened(revision, sealed)?;
-            lay_over(&mut overlay, &record.edits, revision);
+/// Checks the end of the journal, from the head back: each record whole, and what the one after it says
+/// that it is.
+fn verify_end(engine: &Engine, base: &Base, head: &Head) -> Result<(), StoreError> {
+    let db = engine.reader();
+    let (mut chain, mut bytes) = (head.chain, 0);
+    let mut revision = head.revision;
+    for _ in 0..END {
+        let damaged = |damage| StoreError::DamagedRecord { revision, damage };
+        if revision <= base.revision {
+            let is_begin = chain == base.chain;
+            return if is_begin { Ok(()) } else { Err(damaged(Damage::Misplaced)) };
         }
-        Ok(())
-    })?;
-    match end {
-        Some(chain) if chain != head.chain => {
-            Err(StoreError::DamagedRecord { revision: head.revision, damage: Damage::Misplaced })
+        let sealed = engine::sealed(&db, &key::record(revision))?;
+        let sealed = sealed.ok_or_else(|| damaged(Damage::NotWhole))?;
+        let (found, previous, digest) = format::link(&sealed).map_err(damaged)?;
+        if found != revision || digest != chain {
+            return Err(damaged(Damage::Misplaced));
         }
-        _ => Ok(overlay),
+        chain = previous;
+        bytes += sealed.len();
+        if bytes > END_BYTES {
+            break;
+        }
+        revision = Revision::new(revision.value().saturating_sub(1));
     }
+    Ok(())
 }
 
-/// Checks the records after one revision up to another: each whole, each holding the digest of the
-/// one before; the first of the journal the digest that was kept of what is forgotten. Hands over the
-/// sealed bytes of each, and gives the digest of the last, none where there is no record.
+/// What the records leave whose rows were not all carried to their places.
+fn uncarried(engine: &Engine, head: &Head) -> Result<Overlay, StoreError> {
+    let mut overlay = Overlay::new();
+    let mut revision = head.applied;
+    while revision < head.revision {
+        revision = revision.next();
+        let damaged = || StoreError::DamagedRecord { revision, damage: Damage::NotWhole };
+        let (record, _) = engine::record(&engine.reader(), revision)?.ok_or_else(damaged)?;
+        lay_again(&mut overlay, &record);
+    }
+    Ok(overlay)
+}
+
+/// Checks the records up to a revision: each whole, each holding the digest of the one before; the
+/// first of the journal the digest that was kept of what is forgotten.
 ///
 /// What a record's edits are is not read: their bytes are those that were written, and there may be
 /// millions of them.
-pub(super) fn verify(
-    db: &sled::Db,
-    base: &Base,
-    after: Revision,
-    last: Revision,
-    mut each: impl FnMut(Revision, &[u8]) -> Result<(), StoreError>,
-) -> Result<Option<Digest>, StoreError> {
-    let mut chain = (after == base.revision).then_some(base.chain);
-    let mut revision = after;
-    let records = key::record(after.next())..key::record(last.next());
+pub(super) fn verify(db: &sled::Db, base: &Base, last: Revision) -> Result<(), StoreError> {
+    let (mut revision, mut chain) = (base.revision, base.chain);
+    let records = key::record(base.revision.next())..key::record(last.next());
     wholes(db.range(records), "read the journal", &mut |at, sealed| {
         revision = revision.next();
         let damaged = |damage| StoreError::DamagedRecord { revision, damage };
@@ -129,24 +145,24 @@ pub(super) fn verify(
             return Err(damaged(Damage::NotWhole));
         }
         let (found, previous, digest) = format::link(sealed).map_err(damaged)?;
-        if found != revision || chain.is_some_and(|chain| previous != chain) {
+        if found != revision || previous != chain {
             return Err(damaged(Damage::Misplaced));
         }
-        chain = Some(digest);
-        each(revision, sealed)
+        chain = digest;
+        Ok(())
     })?;
     if revision < last {
         return Err(StoreError::DamagedRecord { revision: revision.next(), damage: Damage::NotWhole });
     }
-    Ok(chain)
+    Ok(())
 }
 
 /// What is done with a thing of the store: what its keys begin with, and its sealed bytes.
-type Take<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
+pub(super) type Take<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
 
 /// Hands over what stands in a part of the store, in order: what each thing's keys begin with, and
 /// its parts put together.
-fn wholes(items: sled::Iter, doing: &'static str, take: &mut Take<'_>) -> Result<(), StoreError> {
+pub(super) fn wholes(items: sled::Iter, doing: &'static str, take: &mut Take<'_>) -> Result<(), StoreError> {
     let (mut base, mut bytes) = (Vec::new(), Vec::new());
     for item in items {
         let (key, value) = item.map_err(|source| StoreError::Sled { doing, source })?;
@@ -164,32 +180,6 @@ fn wholes(items: sled::Iter, doing: &'static str, take: &mut Take<'_>) -> Result
         bytes.extend_from_slice(&value);
     }
     if base.is_empty() { Ok(()) } else { take(&base, &bytes) }
-}
-
-impl Store {
-    /// Reads all rows and counts the set of them.
-    fn read_rows(&mut self) -> Result<Tables, StoreError> {
-        let mut gathering = Gathering::default();
-        let rows = self.engine.reader().scan_prefix(key::ROWS);
-        wholes(rows, "read the rows", &mut |base, bytes| {
-            let damaged = |damage| StoreError::DamagedRow { what: describe(base), damage };
-            let (read, content) = format::unseal::<ReadRow>(bytes).map_err(damaged)?;
-            let (table, row) = key::table_and_row(base).ok_or_else(|| damaged(Damage::Unreadable))?;
-            let table = TableId::named(table).map_err(|_| damaged(Damage::Unreadable))?;
-            self.rows.add(&format::member(base, &content));
-            gathering.take(table, RowKey::one(row), read.into_row());
-            Ok(())
-        })?;
-        Ok(gathering.finish())
-    }
-}
-
-/// The row for a person.
-fn describe(base: &[u8]) -> String {
-    match key::table_and_row(base) {
-        Some((table, row)) => format!("row {} of table {table}", RowKey::one(row)),
-        None => "a row's key".to_owned(),
-    }
 }
 
 fn by_service_node<T: Body>(

@@ -7,7 +7,11 @@
 //! | [`key`] | where things stand in the one tree |
 //! | [`mod@format`] | how things are written: versions, checksums, parts |
 //! | [`load`] | opening: the rows and the newest records are verified, a commit that was cut short is finished |
+//! | [`rows`] | reading all rows, on several threads |
 //! | [`commit`] | writing a group of transactions |
+//! | [`lookup`] | looking up the rows that a group touches |
+//! | [`pending`] | rows that are committed and do not stand in their places yet |
+//! | [`carry`] | carrying them there, behind the answers |
 //! | [`history`] | reading the journal, beside the writer |
 //! | [`prune`] | forgetting the start of the journal |
 //! | [`states`] | a few earlier states, for who walks through them |
@@ -25,13 +29,17 @@
 //!   is no such error.
 
 pub mod book;
+mod carry;
 mod commit;
 mod engine;
 mod format;
 mod history;
 mod key;
 mod load;
+mod lookup;
+mod pending;
 mod prune;
+mod rows;
 mod states;
 
 use std::collections::BTreeMap;
@@ -46,6 +54,7 @@ use self::engine::{Engine, Writes};
 use self::format::{Base, FORMAT, Head};
 pub use self::format::{Cursor, Damage, Issued, Record};
 pub use self::history::{History, Touch, Walk};
+use self::pending::Pending;
 pub(crate) use self::states::IDLE;
 pub use self::states::States;
 
@@ -56,6 +65,8 @@ pub struct Store {
     head: Head,
     /// Where the journal begins.
     base: Base,
+    /// Rows up to the head's revision that do not stand in their places yet.
+    pending: Pending,
     /// Something that is forgotten is still to be taken out.
     unswept: bool,
     /// The set of all rows, whose digest is in the head.
@@ -208,8 +219,15 @@ impl Store {
             rows: Sum::default().digest(),
         };
         let engine = Engine::open(&made)?;
-        let mut store =
-            Self { engine, head, base: Base::WHOLE, unswept: false, rows: Sum::default(), broken: false };
+        let mut store = Self {
+            engine,
+            head,
+            base: Base::WHOLE,
+            pending: Pending::default(),
+            unswept: false,
+            rows: Sum::default(),
+            broken: false,
+        };
         let mut writes = Writes::default();
         writes.put(key::FORMAT, &FORMAT.to_be_bytes());
         writes.put_sealed(key::HEAD, &store.head);
@@ -246,7 +264,7 @@ impl Store {
 
     /// Reads the journal, beside the writer.
     pub fn history(&self) -> History {
-        History::new(self.engine.reader())
+        History::new(self.engine.reader(), self.pending.clone())
     }
 
     /// Stores the generations that are about to be pushed; on the disk when this returns.

@@ -8,7 +8,7 @@
 use common::id::Revision;
 
 use super::engine::{self, Writes};
-use super::format::{self, Base, Damage, Grave};
+use super::format::{Base, Damage};
 use super::{Store, StoreError, key};
 
 /// How many keys one step of sweeping takes out: some milliseconds, for which a commit may wait.
@@ -34,6 +34,8 @@ impl Store {
         }
         let damaged = || StoreError::DamagedRecord { revision: last, damage: Damage::NotWhole };
         let (_, chain) = engine::record(&self.engine.reader(), last)?.ok_or_else(damaged)?;
+        // Rows that do not stand in their places are made anew from the journal where the daemon ends.
+        self.settle()?;
         self.engine.ensure_room(0)?;
         let base = Base { revision: last, chain };
         self.guarded(|store| {
@@ -71,8 +73,7 @@ impl Store {
         if left > 0 {
             for item in db.scan_prefix(key::GRAVES) {
                 let (key, value) = item.map_err(reading)?;
-                let grave = format::unseal::<Grave>(&value).ok().map(|(grave, _)| grave.0);
-                if grave.is_none_or(|by| by <= self.base.revision) {
+                if engine::grave_of(&value).is_none_or(|by| by <= self.base.revision) {
                     writes.remove(&key);
                 }
             }

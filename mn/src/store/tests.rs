@@ -313,6 +313,7 @@ fn long_rows_and_large_groups_leave_no_blobs() {
         let (mut store, _) = Store::open(&dir).unwrap();
         store.commit(&[many(40, 9_000)]).unwrap();
         store.commit(&[commit(vec![edit(None, "long", Some(&"x".repeat(300_000)))])]).unwrap();
+        store.settle().unwrap();
         store.commit(&[commit(vec![edit(None, "long", Some("short"))])]).unwrap();
         store.commit(&[commit(vec![edit(None, "long2", Some(&"x".repeat(30_000)))])]).unwrap();
         for n in 0..40 {
@@ -331,69 +332,143 @@ fn long_rows_and_large_groups_leave_no_blobs() {
 }
 
 #[test]
-fn a_large_group_that_is_cut_anywhere_is_there_or_not() {
-    // Staged and not named by a head: not committed.
+fn a_large_group_that_no_head_names_is_not_there() {
     let (_folder, dir) = made();
-    let big = many(5_000, 100);
     {
         let (store, _) = Store::open(&dir).unwrap();
-        let cut = Commit { at: 1, edits: big.edits.clone(), ..Commit::default() };
+        let cut = Commit { at: 1, ..many(5_000, 100) };
         let sealed = format::seal(&format::WrittenRecord::new(&cut, Revision::new(2), &[], store.head.chain));
         store.stage(&[(Revision::new(2), sealed)]).unwrap();
     }
-    {
-        let (mut store, loaded) = Store::open(&dir).unwrap();
-        assert_eq!((loaded.revision, value(&loaded.tables, "k000001")), (Revision::new(1), None));
-        store.commit(&[commit(vec![edit(None, "small", Some("1"))])]).unwrap();
+    let (mut store, loaded) = Store::open(&dir).unwrap();
+    assert_eq!((loaded.revision, value(&loaded.tables, "k000001")), (Revision::new(1), None));
+    store.commit(&[commit(vec![edit(None, "small", Some("1"))])]).unwrap();
+    store.close(&dir).unwrap();
+    assert_eq!(value(&Store::open(&dir).unwrap().1.tables, "small").as_deref(), Some("1"));
+}
+
+/// How many steps it takes to carry what is pending to its place.
+fn carried(store: &mut Store) -> usize {
+    let mut steps = 0;
+    while store.is_unsettled() {
+        store.carry().unwrap();
+        steps += 1;
     }
-    // Named by the head, and half of the rows written: committed.
-    {
-        let (mut store, _) = Store::open(&dir).unwrap();
-        store.commit(std::slice::from_ref(&big)).unwrap();
-        let mut writes = Writes::default();
-        for edit in big.edits.iter().skip(2_500) {
-            writes.remove(&key::part(&key::row(edit.table, &edit.key), 0));
-        }
+    steps
+}
+
+#[test]
+fn a_large_group_is_there_wherever_carrying_its_rows_is_cut() {
+    let (_folder, dir) = made();
+    let (mut store, _) = Store::open(&dir).unwrap();
+    store.commit(&[commit(vec![edit(None, "k000003", Some("old")), edit(None, "z", Some("1"))])]).unwrap();
+    store.commit(&[many(3_000, 100)]).unwrap();
+    assert!(store.is_unsettled(), "its rows are carried behind the answer");
+    // What comes meanwhile: over rows that are pending, over none, and one that goes.
+    let after = [
+        edit(None, "k000001", Some("new")),
+        edit(None, "k002999", None),
+        edit(None, "small", Some("1")),
+        edit(Some("1"), "z", None),
+    ];
+    store.commit(&[commit(after.to_vec())]).unwrap();
+    let whole = carried(&mut store);
+    assert!(whole > 2);
+    // Each time the head says again that nothing was carried, as after a cut, and the last rows of
+    // the first steps are all that stands.
+    for steps in [0, 1, whole - 1, whole] {
         store.head.applied = Revision::new(2);
+        let mut writes = Writes::default();
         writes.put_sealed(key::HEAD, &store.head);
+        for number in 0..3_000 {
+            let base = key::row(TableId::named("site").unwrap(), &RowKey::one(&format!("k{number:06}")));
+            writes.remove(&key::part(&base, 0));
+        }
         store.engine.apply(writes.batch).unwrap();
-        store.engine.sync().unwrap();
+        store.close(&dir).unwrap();
+        let (opened, loaded) = Store::open(&dir).unwrap();
+        store = opened;
+        let found = ["k000001", "k000003", "k002998", "k002999", "small", "z"];
+        let long = "v".repeat(100);
+        let want = [Some("new"), Some(&long), Some(&long), None, Some("1"), None];
+        let loaded = found.map(|key| value(&loaded.tables, key));
+        assert_eq!(loaded.each_ref().map(|value| value.as_deref()), want, "after {steps} steps");
+        (0..steps).for_each(|_| store.carry().unwrap());
+        assert_eq!(store.is_unsettled(), steps < whole);
+        assert_eq!(touched(&store, "k000001", 9), [4, 3]);
+        assert_eq!(touched(&store, "k000003", 9), [3, 2]);
+        assert_eq!(touched(&store, "k002999", 9), [4, 3]);
+        assert_eq!(touched(&store, "z", 9), [4, 2]);
+        carried(&mut store);
     }
+    store.close(&dir).unwrap();
+    let (store, _) = Store::open(&dir).unwrap();
+    assert_eq!(store.head.applied, Revision::new(4));
+    store.history().verify(Revision::new(4)).unwrap();
+}
+
+#[test]
+fn history_is_forgotten_only_where_no_row_is_made_of_it() {
+    let (_folder, dir) = made();
+    let (mut store, _) = Store::open(&dir).unwrap();
+    store.commit(&[many(3_000, 100)]).unwrap();
+    store.commit(&[commit(vec![edit(None, "k000001", None)])]).unwrap();
+    assert!(store.is_unsettled());
+    assert_eq!(store.forget(Revision::new(9)).unwrap(), 2);
+    assert!(!store.is_unsettled(), "their records go");
+    swept(&mut store);
+    store.close(&dir).unwrap();
     let (_, loaded) = Store::open(&dir).unwrap();
-    assert_eq!(loaded.revision, Revision::new(3));
-    assert_eq!(value(&loaded.tables, "k004999"), Some("v".repeat(100)));
-    assert_eq!(value(&loaded.tables, "small").as_deref(), Some("1"));
+    assert_eq!(value(&loaded.tables, "k002999"), Some("v".repeat(100)));
+    assert_eq!(value(&loaded.tables, "k000001"), None);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// Whatever is committed in whatever groups, opening gives what applying the edits gives.
+    /// Whatever is committed in whatever groups, carried to its place or not, opening gives what
+    /// applying the edits gives, and each row knows who touched it.
     #[test]
     fn opening_gives_what_was_applied(
-        steps in prop::collection::vec((prop::collection::vec((0u8..12, 0usize..6_000), 0..5), any::<bool>()), 1..12),
+        steps in prop::collection::vec(
+            (prop::collection::vec((0u8..12, 0usize..40_000), 0..5), any::<bool>(), 0usize..4, any::<bool>()),
+            1..16,
+        ),
     ) {
         let (_folder, dir) = made();
-        let mut tables;
-        {
-            let (mut store, loaded) = Store::open(&dir).unwrap();
-            tables = loaded.tables;
-            let mut group = Vec::new();
-            for (edits, flush) in steps {
-                let edits = edits
-                    .into_iter()
-                    .map(|(key, length)| {
-                        let after = "z".repeat(length);
-                        edit(None, &format!("p{key}"), (length % 5 > 0).then_some(after.as_str()))
-                    })
-                    .collect::<Vec<_>>();
-                edits.iter().for_each(|edit| tables.apply(edit));
-                group.push(commit(edits));
-                if flush {
-                    store.commit(&std::mem::take(&mut group)).unwrap();
+        let (mut store, loaded) = Store::open(&dir).unwrap();
+        let mut tables = loaded.tables;
+        let mut group = Vec::new();
+        let mut touches: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        let mut revision = store.revision().value();
+        for (edits, flush, carries, opens) in steps {
+            revision += 1;
+            let edits = edits
+                .into_iter()
+                .map(|(key, length)| {
+                    let (key, after) = (format!("p{key}"), "z".repeat(length));
+                    let touches = touches.entry(key.clone()).or_default();
+                    if touches.first() != Some(&revision) {
+                        touches.insert(0, revision);
+                    }
+                    edit(None, &key, (length % 5 > 0).then_some(after.as_str()))
+                })
+                .collect::<Vec<_>>();
+            edits.iter().for_each(|edit| tables.apply(edit));
+            group.push(commit(edits));
+            if flush {
+                store.commit(&std::mem::take(&mut group)).unwrap();
+                (0..carries).for_each(|_| store.carry().unwrap());
+                if opens {
+                    store.close(&dir).unwrap();
+                    store = Store::open(&dir).unwrap().0;
+                }
+                for (key, touches) in &touches {
+                    prop_assert_eq!(&touched(&store, key, u64::MAX), touches);
                 }
             }
-            store.commit(&group).unwrap();
         }
+        store.commit(&group).unwrap();
+        store.close(&dir).unwrap();
         let (_, loaded) = Store::open(&dir).unwrap();
         let site = TableId::named("site").unwrap();
         prop_assert!(loaded.tables.rows(site).eq(tables.rows(site)));

@@ -10,8 +10,8 @@ use super::verify::{self, Part};
 use crate::command::Rmdef;
 use crate::draft::Draft;
 use crate::model::Model;
-use crate::table::attribute::{self, ObjectType, Selector};
-use crate::table::{RowKey, TableId, schema};
+use crate::table::attribute::{self, Attribute, ObjectType, Selector};
+use crate::table::{Row, RowKey, TableId, schema};
 use crate::talk::{Context, Talk};
 use crate::{object, target};
 
@@ -22,21 +22,60 @@ pub(crate) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
         let nodes = found.iter().filter(|(kind, _)| kind.name == "node");
         let going: BTreeSet<String> = nodes.map(|(_, name)| name.clone()).collect();
         let (mut parts, mut missing) = (Vec::new(), 0);
+        let mut nodes = Nodes::default();
         for (kind, name) in found {
-            if !object::exists(draft.model(), kind, &name) {
+            if kind.name != "node" {
+                // A group leaves the lists of its members, which are no more where they go too.
+                nodes.remove(draft);
+            }
+            if nodes.contains(&name) || !object::exists(draft.model(), kind, &name) {
                 talk.error(&target::missing(model, kind, &name, missing));
                 missing += 1;
             } else if kind.name == "node" && !args.force && is_needed(model, &name, &going, talk) {
                 talk.record(|| json!({"type": kind.name, "name": name, "result": "refused"}));
             } else if !refused.contains(&name) {
-                remove(draft, kind, &name);
+                match kind.name {
+                    "node" => nodes.take(draft.model(), kind, &name),
+                    _ => remove(draft, kind, &name),
+                }
                 talk.record(|| json!({"type": kind.name, "name": name, "result": "removed"}));
                 parts.push(Part { kind, name, is_new: false });
             }
         }
+        nodes.remove(draft);
         conclude(args, &parts, talk);
         Some(parts)
     })
+}
+
+/// Nodes that go together. Taken out one by one, each row of each would be followed by the indexes on
+/// its own.
+#[derive(Debug, Default)]
+struct Nodes {
+    places: Option<Places>,
+    names: BTreeSet<String>,
+    rows: Vec<(TableId, RowKey, Option<Row>)>,
+}
+
+impl Nodes {
+    /// Whether a node is among them.
+    fn contains(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    fn take(&mut self, model: &Model, kind: &'static ObjectType, name: &str) {
+        self.names.insert(name.to_owned());
+        let places = self.places.get_or_insert_with(|| Places::of(model, kind));
+        self.rows.extend(places.rows(model, name).into_iter().map(|(table, key)| (table, key, None)));
+    }
+
+    /// Removes every row of theirs.
+    fn remove(&mut self, draft: &mut Draft) {
+        if !self.rows.is_empty() {
+            draft.put_all(std::mem::take(&mut self.rows));
+        }
+        self.names.clear();
+    }
 }
 
 /// Whether a service node still owns nodes that stay; then nobody would answer them, and it is
@@ -125,50 +164,73 @@ pub(crate) fn remove(draft: &mut Draft, kind: &'static ObjectType, name: &str) {
 }
 
 /// All rows that are about an object.
-///
-/// The epoch of a node (`ownership`) stays when the node goes: a node that comes back under its
-/// name must not be answered for under an epoch that its agent has seen the end of.
 pub(super) fn rows_of(model: &Model, kind: &'static ObjectType, name: &str) -> BTreeSet<(TableId, RowKey)> {
-    let tables = model.tables();
-    let mut found = BTreeSet::new();
-    if kind.name == "site" {
-        found.extend(tables.rows(schema::SITE).map(|(key, _)| (schema::SITE, key.clone())));
-        return found;
+    Places::of(model, kind).rows(model, name)
+}
+
+/// Where rows that are about objects of a type may stand: found once for many objects.
+#[derive(Clone, Debug)]
+struct Places {
+    kind: &'static ObjectType,
+    /// Attributes of tables that have rows. Many are of one row, which is looked for once.
+    attributes: Vec<&'static Attribute>,
+    /// Tables of which all rows whose key begins with the name are the object's.
+    tables: Vec<TableId>,
+}
+
+impl Places {
+    /// The epoch of a node (`ownership`) stays when the node goes: a node that comes back under its
+    /// name must not be answered for under an epoch that its agent has seen the end of.
+    fn of(model: &Model, kind: &'static ObjectType) -> Self {
+        let is_kept =
+            |table| table == schema::OWNERSHIP || (kind.name == "group" && table == schema::NODELIST);
+        let mut tables: Vec<TableId> = Vec::new();
+        if matches!(kind.name, "node" | "group") {
+            let of_nodes =
+                model.tables().ids().filter(|table| table.table().key.first() == Some(&"node"));
+            tables.extend(of_nodes.filter(|table| !is_kept(*table)));
+        }
+        if kind.name == "node" {
+            tables.push(schema::SNADDRESS);
+        }
+        if kind.name == "monitoring" {
+            tables.push(schema::MONSETTING);
+        }
+        let mut attributes: Vec<&Attribute> = Vec::new();
+        for attribute in &kind.attributes {
+            let first = attribute.table.table().key.first();
+            let by_name = matches!(attribute.row.as_slice(), [(column, Selector::Name)] if Some(column) == first);
+            let is_looked_at = (by_name && tables.contains(&attribute.table))
+                || attributes.iter().any(|a| (a.table, &a.row) == (attribute.table, &attribute.row));
+            if !is_looked_at && model.tables().count(attribute.table) > 0 {
+                attributes.push(attribute);
+            }
+        }
+        Self { kind, attributes, tables }
     }
-    // Many attributes are of one row: each row is looked for once.
-    let mut looked: Vec<(TableId, &[(&str, Selector)])> = Vec::new();
-    for attribute in kind.attributes.iter().filter(|attribute| tables.count(attribute.table) > 0) {
-        let place = (attribute.table, attribute.row.as_slice());
-        if !looked.contains(&place) {
-            looked.push(place);
+
+    fn rows(&self, model: &Model, name: &str) -> BTreeSet<(TableId, RowKey)> {
+        let tables = model.tables();
+        if self.kind.name == "site" {
+            return tables.rows(schema::SITE).map(|(key, _)| (schema::SITE, key.clone())).collect();
+        }
+        let mut found = BTreeSet::new();
+        for attribute in &self.attributes {
             let rows = object::rows(model, attribute, name);
             found.extend(rows.into_iter().map(|(key, _)| (attribute.table, key.clone())));
         }
-    }
-    if kind.name == "monitoring" {
-        found.extend(
-            tables.rows_under(schema::MONSETTING, name).map(|(key, _)| (schema::MONSETTING, key.clone())),
-        );
-    }
-    if matches!(kind.name, "node" | "group") {
-        for table in tables.ids().filter(|table| table.table().key.first() == Some(&"node")) {
-            let is_kept = table == schema::OWNERSHIP || (kind.name == "group" && table == schema::NODELIST);
-            if !is_kept {
-                found.extend(tables.rows_under(table, name).map(|(key, _)| (table, key.clone())));
+        for table in &self.tables {
+            found.extend(tables.rows_under(*table, name).map(|(key, _)| (*table, key.clone())));
+        }
+        if self.kind.name == "node" {
+            // A removed node is a stranger at once: its certificate and its token go with it, as a
+            // node and as a service node.
+            for table in [schema::MEMBER, schema::JOINTOKEN] {
+                let keys = ["node", "sn"].map(|kind| RowKey::of([kind, name]));
+                let there = keys.into_iter().filter(|key| tables.row(table, key.as_str()).is_some());
+                found.extend(there.map(|key| (table, key)));
             }
         }
+        found
     }
-    if kind.name == "node" {
-        // A removed node is a stranger at once: its certificate and its token go with it, as a node
-        // and as a service node.
-        for table in [schema::MEMBER, schema::JOINTOKEN] {
-            let keys = ["node", "sn"].map(|kind| RowKey::of([kind, name]));
-            let there = keys.into_iter().filter(|key| tables.row(table, key.as_str()).is_some());
-            found.extend(there.map(|key| (table, key)));
-        }
-        found.extend(
-            tables.rows_under(schema::SNADDRESS, name).map(|(key, _)| (schema::SNADDRESS, key.clone())),
-        );
-    }
-    found
 }

@@ -146,6 +146,12 @@ impl Derived {
         self.needs.insert(name.clone(), wanted);
     }
 
+    /// Lays out what was put in one after the other in as little memory as it needs.
+    fn tighten(&mut self) {
+        self.outline.tighten();
+        self.needs = std::mem::take(&mut self.needs).into_iter().collect();
+    }
+
     /// Derives everything but the nodes.
     fn base(&mut self, model: &Model, sn: &SnName, facts: &Facts) {
         let entries = base::derive(model, sn, facts, self.counts.keys(), &self.outline);
@@ -219,6 +225,7 @@ impl Derivation {
         }
         for (sn, derived) in &mut self.by_sn {
             derived.base(model, sn, &self.facts);
+            derived.tighten();
         }
     }
 

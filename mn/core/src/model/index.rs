@@ -131,7 +131,7 @@ impl Index {
     pub(super) fn listed(tables: &Tables) -> Self {
         let rows = tables.rows(NODELIST).filter(|(_, row)| row.is_live());
         let listed: Vec<(NodeName, &Row)> =
-            rows.filter_map(|(key, row)| Some((key.as_str().parse().ok()?, row))).collect();
+            rows.filter_map(|(key, row)| Some((key.node()?, row))).collect();
         let mut groups: BTreeMap<&str, Vec<NodeName>> = BTreeMap::new();
         for (node, row) in &listed {
             for group in super::split(row.cell("groups").unwrap_or_default()) {
@@ -147,10 +147,8 @@ impl Index {
 
     /// Finds everything of the nodes that are listed.
     pub(super) fn fill(&mut self, model: &Model) {
-        let mut found = Found::default();
-        for node in &self.nodes {
-            Part::ALL.into_iter().for_each(|part| found.look(part, node, model));
-        }
+        let nodes: Vec<NodeName> = self.nodes.iter().cloned().collect();
+        let found = Found::of(model, &nodes);
         let mut pools: BTreeMap<Arc<str>, Vec<NodeName>> = BTreeMap::new();
         for (sn, node) in found.pools {
             pools.entry(sn).or_default().push(node);
@@ -166,7 +164,7 @@ impl Index {
     pub(super) fn list(&mut self, edits: &[Edit]) -> Turned {
         let mut turned = Turned::default();
         for edit in edits.iter().filter(|edit| edit.table == NODELIST) {
-            self.list_one(edit.key.as_str(), edit.before.as_ref(), edit.after.as_ref(), &mut turned);
+            self.list_one(edit, &mut turned);
         }
         turned
     }
@@ -182,6 +180,23 @@ impl Index {
             if old != new {
                 self.take(old);
                 self.put(new);
+            }
+        }
+    }
+
+    /// Lays it out anew, as [`Model::tighten`].
+    pub(super) fn tighten(&mut self) {
+        fn tight<T: Ord + Clone>(set: &mut OrdSet<T>) {
+            *set = dense_set(set.iter().cloned().collect());
+        }
+        tight(&mut self.nodes);
+        tight(&mut self.macs);
+        tight(&mut self.ips);
+        tight(&mut self.aliases);
+        for sets in [&mut self.groups, &mut self.pools] {
+            let keys: Vec<Arc<str>> = sets.keys().cloned().collect();
+            for key in keys {
+                sets.get_mut(&key).into_iter().for_each(tight);
             }
         }
     }
@@ -207,12 +222,13 @@ impl Index {
     }
 
     /// Follows one row of `nodelist`.
-    fn list_one(&mut self, key: &str, before: Option<&Row>, after: Option<&Row>, turned: &mut Turned) {
+    fn list_one(&mut self, edit: &Edit, turned: &mut Turned) {
+        let (key, before, after) = (edit.key.as_str(), edit.before.as_ref(), edit.after.as_ref());
         let groups = |row: Option<&Row>| -> BTreeSet<Arc<str>> {
             let text = row.filter(|row| row.is_live()).and_then(|row| row.cell("groups"));
             super::split(text.unwrap_or_default()).map(Arc::from).collect()
         };
-        let Some(node) = self.nodes.get(key).cloned().or_else(|| key.parse().ok()) else { return };
+        let Some(node) = self.nodes.get(key).cloned().or_else(|| edit.key.node()) else { return };
         let (old, new) = (groups(before), groups(after));
         for group in old.difference(&new) {
             if forget(&mut self.groups, group, &node) {
@@ -273,6 +289,43 @@ struct Found {
 }
 
 impl Found {
+    /// What an index holds of these nodes. Most of a start, so that many nodes are shared out among
+    /// threads.
+    fn of(model: &Model, nodes: &[NodeName]) -> Self {
+        /// How many threads there are, and the nodes for which one is worth its start.
+        const THREADS: usize = 4;
+        const WORTH: usize = 5_000;
+        let look = |nodes: &[NodeName]| {
+            let mut found = Self::default();
+            for node in nodes {
+                Part::ALL.into_iter().for_each(|part| found.look(part, node, model));
+            }
+            found
+        };
+        if nodes.len() <= WORTH {
+            return look(nodes);
+        }
+        let look = &look;
+        std::thread::scope(|scope| {
+            let shares = nodes.chunks(nodes.len().div_ceil(THREADS).max(WORTH));
+            let threads: Vec<_> = shares.map(|share| scope.spawn(move || look(share))).collect();
+            let mut found = Self::default();
+            for thread in threads {
+                // It panics only where this one would.
+                found.join(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            found
+        })
+    }
+
+    fn join(&mut self, other: Self) {
+        self.macs.extend(other.macs);
+        self.ips.extend(other.ips);
+        self.aliases.extend(other.aliases);
+        self.pools.extend(other.pools);
+        self.service.extend(other.service);
+    }
+
     /// Adds what a part of the index holds of a node.
     fn look(&mut self, part: Part, node: &NodeName, model: &Model) {
         let name = node.as_str();

@@ -20,6 +20,7 @@ pub mod network;
 mod record;
 pub mod value;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -81,6 +82,23 @@ impl Model {
             self.inherited.follow(&self.tables, &index.groups, &turned, edits);
             index.update(stale, self);
             self.index = index;
+        }
+    }
+
+    /// Lays out anew what many edits, which it has in it, have put in one after the other: each table and
+    /// index then takes as little memory as after a start. Costs as much as these tables hold.
+    pub fn tighten(&mut self, edits: &[Edit]) {
+        /// How many new rows of a table are worth it.
+        const WORTH: usize = 2_000;
+        let mut new: BTreeMap<TableId, usize> = BTreeMap::new();
+        for edit in edits.iter().filter(|edit| edit.before.is_none()) {
+            *new.entry(edit.table).or_default() += 1;
+        }
+        for (table, _) in new.into_iter().filter(|(_, count)| *count >= WORTH) {
+            self.tables.tighten(table);
+            if table == NODELIST {
+                self.index.tighten();
+            }
         }
     }
 

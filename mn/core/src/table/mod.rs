@@ -20,6 +20,7 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use common::id::NodeName;
 use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,11 @@ impl RowKey {
     /// The whole as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The node of this name, in the same memory; none where it is no name.
+    pub fn node(&self) -> Option<NodeName> {
+        Arc::clone(&self.0).try_into().ok()
     }
 }
 
@@ -155,6 +161,14 @@ impl Tables {
         }
         let key = self.shared(key);
         self.tables.entry(table).or_default().insert(key, row);
+    }
+
+    /// Lays a table out anew in as little memory as it needs: rows that were put in one after the
+    /// other leave it half empty.
+    pub(crate) fn tighten(&mut self, table: TableId) {
+        if let Some(rows) = self.tables.get_mut(&table) {
+            *rows = dense_map(rows.iter().map(|(key, row)| (key.clone(), row.clone())).collect());
+        }
     }
 
     /// Carries out an edit. What was there before is the planner's to have looked at.

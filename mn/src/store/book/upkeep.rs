@@ -1,5 +1,6 @@
-//! What the writer does for the store beside committing: it forgets the start of the journal, and takes
-//! out what is forgotten when nobody asks for anything else.
+//! What the writer does for the store beside committing: it carries committed rows to their places,
+//! forgets the start of the journal, and takes out what is forgotten when nobody asks for anything
+//! else.
 
 use std::time::Duration;
 
@@ -34,10 +35,40 @@ impl Book {
 impl Writer {
     /// How long to wait for a request: for good where nothing is left to do.
     pub(super) fn patience(&self) -> Duration {
-        match (self.store.is_unswept(), self.unissued.done.is_empty()) {
-            (true, _) => SWEEP,
-            (false, false) => LOOK,
-            (false, true) => Duration::MAX,
+        if self.full && (self.store.is_unsettled() || !self.unissued.done.is_empty()) {
+            LOOK
+        } else if self.store.is_unsettled() {
+            Duration::ZERO
+        } else if self.store.is_unswept() {
+            SWEEP
+        } else {
+            Duration::MAX
+        }
+    }
+
+    /// Carries some of the committed rows to their places; where there is no room, later. Once all are
+    /// there, the memory that a large group took is given back.
+    pub(super) fn carry(&mut self) -> Result<(), StoreError> {
+        if self.store.is_unsettled() {
+            match self.store.carry() {
+                Ok(()) => self.note_room(),
+                Err(StoreError::NoRoom(error)) => self.note_full(&error),
+                Err(error) => return Err(error),
+            }
+        }
+        if self.swollen && !self.store.is_unsettled() {
+            self.swollen = false;
+            sys::give_back_memory();
+        }
+        Ok(())
+    }
+
+    /// Carries all of them, as the daemon ends: the next start then need not. Where there is no room,
+    /// it does.
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        match self.store.settle() {
+            Err(StoreError::NoRoom(_)) => Ok(()),
+            done => done,
         }
     }
 

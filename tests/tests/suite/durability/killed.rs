@@ -84,6 +84,40 @@ fn what_parallel_clients_were_told_is_there_after_a_kill() {
     });
 }
 
+#[test]
+fn a_large_change_is_there_after_a_kill_that_followed_its_answer() {
+    sandbox::test(
+        "durability::killed::a_large_change_is_there_after_a_kill_that_followed_its_answer",
+        || {
+            let mut cluster = Cluster::lay(0, 0)?;
+            cluster.start_mn()?;
+            cluster.ok("mkdef c[0001-4000] groups=g usercomment=0")?;
+            for round in 1..=6 {
+                cluster.ok(&format!("chdef c[0001-4000] usercomment={round}"))?;
+                // Its rows are still on their way to their places, now or a moment ago; a small change
+                // lies over them.
+                if round % 2 == 0 {
+                    cluster.ok(&format!("chdef c0001,c4000 usercomment=small{round}"))?;
+                }
+                signal(cluster.mn_pid(), Signal::SIGKILL)?;
+                cluster.stop_mn(Signal::SIGKILL)?;
+                cluster.serve_mn()?;
+                let stored = cluster.ok("nodels g nodelist.comments")?;
+                assert_eq!(stored.lines().count(), 4000);
+                for line in stored.lines() {
+                    let (node, stored) = line.split_once(": ").ok_or("an odd line")?;
+                    let small = round % 2 == 0 && matches!(node, "c0001" | "c4000");
+                    let want = if small { format!("small{round}") } else { round.to_string() };
+                    assert_eq!(stored, want, "{node}");
+                }
+                let explained = cluster.ok("explain c2000 usercomment")?;
+                assert!(explained.contains(&format!("usercomment={round}")), "{explained}");
+            }
+            Ok(())
+        },
+    );
+}
+
 /// Where a move is held up until the management node is killed, and how that is done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
