@@ -190,7 +190,8 @@ pub fn open(dir: &Path, companions: Companions) -> Result<(Book, Writer, Numbers
     let book =
         Book { model: Arc::clone(&model), requests: sender, revisions: watching, history: store.history() };
     let unissued = Unissued::default();
-    let writer = Writer { store, companions, model, requests, revisions, unissued, swollen: false, full: false };
+    let writer =
+        Writer { store, companions, model, requests, revisions, unissued, swollen: false, full: false };
     Ok((book, writer, Numbers { generations, cursors }))
 }
 

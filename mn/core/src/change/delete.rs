@@ -186,8 +186,7 @@ impl Places {
             |table| table == schema::OWNERSHIP || (kind.name == "group" && table == schema::NODELIST);
         let mut tables: Vec<TableId> = Vec::new();
         if matches!(kind.name, "node" | "group") {
-            let of_nodes =
-                model.tables().ids().filter(|table| table.table().key.first() == Some(&"node"));
+            let of_nodes = model.tables().ids().filter(|table| table.table().key.first() == Some(&"node"));
             tables.extend(of_nodes.filter(|table| !is_kept(*table)));
         }
         if kind.name == "node" {
@@ -199,7 +198,8 @@ impl Places {
         let mut attributes: Vec<&Attribute> = Vec::new();
         for attribute in &kind.attributes {
             let first = attribute.table.table().key.first();
-            let by_name = matches!(attribute.row.as_slice(), [(column, Selector::Name)] if Some(column) == first);
+            let by_name =
+                matches!(attribute.row.as_slice(), [(column, Selector::Name)] if Some(column) == first);
             let is_looked_at = (by_name && tables.contains(&attribute.table))
                 || attributes.iter().any(|a| (a.table, &a.row) == (attribute.table, &attribute.row));
             if !is_looked_at && model.tables().count(attribute.table) > 0 {
