@@ -130,6 +130,8 @@ pub struct Hub {
     questions: BTreeMap<u64, (SnName, oneshot::Sender<PeerWord>)>,
     runs: BTreeMap<u64, Running>,
     actions: Vec<Action>,
+    /// A large change was followed, and the memory that it took is not given back yet.
+    swollen: bool,
 }
 
 impl Hub {
@@ -161,6 +163,7 @@ impl Hub {
             questions: BTreeMap::new(),
             runs: BTreeMap::new(),
             actions: Vec::new(),
+            swollen: false,
         };
         // Numbers of questions and runs start anywhere, so that an answer from before a restart is
         // not taken for one of today's.
@@ -181,6 +184,10 @@ impl Hub {
             self.follow().await?;
             self.act().await?;
             self.publish();
+            if std::mem::take(&mut self.swollen) {
+                // Only now nobody holds what was before.
+                tokio::task::spawn_blocking(sys::give_back_memory).await?;
+            }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 // An error means that the writer is gone, and the daemon is ending.
@@ -209,7 +216,7 @@ impl Hub {
         self.derivation = tokio::task::spawn_blocking(move || Derivation::new(&newest, facts)).await?;
         self.model = model;
         self.look_at_the_whole();
-        sys::give_back_memory();
+        self.swollen = true;
         Ok(())
     }
 
@@ -223,19 +230,15 @@ impl Hub {
         }
         let facts = Facts { authority: self.authority.fingerprint() };
         let mut derivation = std::mem::replace(&mut self.derivation, Derivation::empty(facts));
-        let (before, after) = (Arc::clone(&self.model), Arc::clone(&newest));
-        let (derivation, touched) = tokio::task::spawn_blocking(move || {
-            let edits = after.tables().edits_since(before.tables());
-            let touched = derivation.follow(&before, &after, &edits);
-            if edits.len() >= LARGE {
-                drop((edits, before, after));
-                sys::give_back_memory();
-            }
-            (derivation, touched)
+        let before = std::mem::replace(&mut self.model, Arc::clone(&newest));
+        let (derivation, touched, is_large) = tokio::task::spawn_blocking(move || {
+            let edits = newest.tables().edits_since(before.tables());
+            let touched = derivation.follow(&before, &newest, &edits);
+            (derivation, touched, edits.len() >= LARGE)
         })
         .await?;
         self.derivation = derivation;
-        self.model = newest;
+        self.swollen |= is_large;
         for sn in touched {
             self.changed.insert(sn.clone(), revision);
             self.desire(sn);

@@ -14,7 +14,7 @@ use super::{StoreError, key};
 
 /// How much sled may keep in memory, in bytes. Rows live in the model; sled only needs its upper
 /// levels and what a commit touches.
-const CACHE: u64 = 16 << 20;
+const CACHE: u64 = 8 << 20;
 
 /// How much of the disk is left alone, in bytes: enough for sled to open the store again, which
 /// writes a snapshot and may move segments of 512 KiB, and for an administrator to work with.
