@@ -39,6 +39,18 @@ fn a_path_cannot_leave_the_tree() {
 
 proptest! {
     #[test]
+    fn sets_join_to_the_set_of_all(members in prop::collection::vec((any::<[u8; 32]>(), any::<bool>()), 0..20)) {
+        let [mut one, mut other, mut all] = [Sum::default(); 3];
+        for (member, is_one) in members {
+            let member = crate::id::Digest::from_bytes(member);
+            if is_one { one.add(&member) } else { other.add(&member) }
+            all.add(&member);
+        }
+        one.join(&other);
+        prop_assert_eq!(one.digest(), all.digest());
+    }
+
+    #[test]
     fn the_digest_knows_the_contents_and_not_the_road(edits in prop::collection::vec((0u8..9, any::<Option<u8>>()), 0..40)) {
         let mut edited = Slice::new();
         for (name, address) in &edits {
