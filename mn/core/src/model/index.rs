@@ -130,8 +130,7 @@ impl Index {
     /// The nodes and groups of these tables, without what is to be found of each node.
     pub(super) fn listed(tables: &Tables) -> Self {
         let rows = tables.rows(NODELIST).filter(|(_, row)| row.is_live());
-        let listed: Vec<(NodeName, &Row)> =
-            rows.filter_map(|(key, row)| Some((key.node()?, row))).collect();
+        let listed: Vec<(NodeName, &Row)> = rows.filter_map(|(key, row)| Some((key.node()?, row))).collect();
         let mut groups: BTreeMap<&str, Vec<NodeName>> = BTreeMap::new();
         for (node, row) in &listed {
             for group in super::split(row.cell("groups").unwrap_or_default()) {
