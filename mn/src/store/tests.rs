@@ -439,9 +439,7 @@ proptest! {
         let mut tables = loaded.tables;
         let mut group = Vec::new();
         let mut touches: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        let mut revision = store.revision().value();
-        for (edits, flush, carries, opens) in steps {
-            revision += 1;
+        for (revision, (edits, flush, carries, opens)) in (store.revision().value() + 1..).zip(steps) {
             let edits = edits
                 .into_iter()
                 .map(|(key, length)| {
