@@ -228,6 +228,11 @@ fn check_paths(after: &Model, edit: &Edit, row: &Row, findings: &mut Findings) {
 
 fn check_network(row: &Row, before: Option<&Row>, findings: &mut Findings) {
     let name = row.cell("netname").unwrap_or_default();
+    if network::is_ipv6(row.cell("net").unwrap_or_default()) {
+        let warning = Refusal::new("it is an IPv6 network").because("it is kept, and nobody serves it yet");
+        findings.warn(warning.about(name));
+        return;
+    }
     if let Some(why) = network::missing(row) {
         findings.refuse_unread(Refusal::new(format!("it is not a network: {why}")).about(name));
         return;

@@ -129,6 +129,13 @@ pub(super) fn missing(row: &Row) -> Option<String> {
     name.parse::<NetworkName>().err().map(|error| error.to_string())
 }
 
+/// Whether an address, or a network with its prefix, is of IPv6: such are defined in xCAT, and not
+/// served here.
+pub(crate) fn is_ipv6(text: &str) -> bool {
+    let address = text.split_once('/').map_or(text, |(address, _)| address);
+    address.trim().parse::<std::net::Ipv6Addr>().is_ok()
+}
+
 /// The name that xCAT gives to a network without one: its address and mask with `_` for the dots.
 fn default_name(row: &Row) -> Option<NetworkName> {
     format!("{}-{}", row.cell("net")?, row.cell("mask")?).replace(['.', '/'], "_").parse().ok()

@@ -3,7 +3,7 @@
 use common::id::{ImageName, NetworkName, NodeName};
 
 use crate::command::Range;
-use crate::model::Model;
+use crate::model::{Model, network};
 use crate::object::{self, CLUSTERSITE};
 use crate::table::attribute::{self, ObjectType};
 use crate::table::nearest;
@@ -117,7 +117,8 @@ pub(crate) fn is_misnamed(model: &Model, kind: &ObjectType, name: &str) -> bool 
             let is_itself = range::names(model, &Range::new(name)).is_ok_and(|found| found.names == [name]);
             is_itself || model.has_group(name)
         }
-        "network" => name.parse::<NetworkName>().is_ok(),
+        // xCAT calls a network of IPv6 by its address, `fd59::/64`.
+        "network" => name.parse::<NetworkName>().is_ok() || network::is_ipv6(name),
         "osimage" => name.parse::<ImageName>().is_ok(),
         "site" => name == CLUSTERSITE,
         _ => !name.is_empty() && !name.chars().any(|c| c.is_control() || c.is_whitespace()),

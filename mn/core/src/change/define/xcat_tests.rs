@@ -254,3 +254,18 @@ fn templates_are_listed_and_shown_when_they_are_named() {
         mgt=switch
     ");
 }
+
+#[test]
+fn a_network_of_ipv6_is_kept() {
+    let mut bench = Bench::new(NODES);
+    insta::assert_snapshot!(bench.run("mkdef -t network fd59::/64 net=fd59:: mask=/64"), @"
+    1 object definitions have been created or modified.
+    ! Warning: [mn]: fd59::/64: it is an IPv6 network
+      because  it is kept, and nobody serves it yet
+    ");
+    insta::assert_snapshot!(bench.run("lsdef -t network fd59::/64 -i net,mask"), @"
+    Object name: fd59::/64
+        mask=/64
+        net=fd59::
+    ");
+}
