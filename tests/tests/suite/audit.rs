@@ -76,7 +76,7 @@ fn changes_reads_and_refusals_stand_in_one_line_of_time() {
         let is_there = || (shown(&cluster, "--refused").ok()?.len() == 4).then_some(());
         wait::until("the request that was none", wait::LONG, is_there)?;
         assert_eq!(
-            shown(&cluster, "--all --reverse")?,
+            shown(&cluster, "--all --reverse -n all")?,
             [
                 "change root: mkdef n1-n2 groups=all: ended 0",
                 "command root: nodels n1: ended 0",

@@ -109,7 +109,7 @@ fn a_row_may_name_the_table_that_is_restored() {
                 ("tabrestore -a hosts.csv", false),
                 ("tabdump hosts", true),
                 ("tabdump -f out/hosts.csv hosts", true),
-                ("tabdump -f hosts passwd", false),
+                ("tabdump -f out/passwd.csv passwd", false),
                 ("env TABEDITOR=true tabedit hosts", true),
                 ("env TABEDITOR=true tabedit mac", false),
             ],
