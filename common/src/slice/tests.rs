@@ -42,7 +42,7 @@ proptest! {
     fn sets_join_to_the_set_of_all(members in prop::collection::vec((any::<[u8; 32]>(), any::<bool>()), 0..20)) {
         let [mut one, mut other, mut all] = [Sum::default(); 3];
         for (member, is_one) in members {
-            let member = crate::id::Digest::from_bytes(member);
+            let member = Digest::from_bytes(member);
             if is_one { one.add(&member) } else { other.add(&member) }
             all.add(&member);
         }

@@ -66,7 +66,7 @@ fn what_is_unknown_or_malformed_is_refused_and_changes_nothing() {
                 ("snmove 'n001,(n002' -d sn2", 1, &["parenthes", "try"]),
                 ("nodeset '/n(' boot", 1, &["parenthes", "regular expressions too", "try"]),
                 ("nodeset '/n[' boot", 1, &["/n[", "regular expression", "try"]),
-                ("nodels 'n[1-99999999]'", 1, &["n[1-99999999]", "1000000"]),
+                ("nodels 'n[1-99999999]'", 1, &["n[1-99999999]", "250000"]),
                 ("snmove n003-n001 -d sn2", 1, &["means no nodes", "counts down", "try"]),
                 // Service nodes that there are not.
                 ("snmove n001 -d sn9", 1, &["sn9 is not a service node", "sn1, sn2", "try"]),

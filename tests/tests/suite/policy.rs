@@ -97,9 +97,9 @@ fn a_row_may_name_the_table_that_is_restored() {
         let out = cluster.work.join("out");
         std::fs::create_dir(&out)?;
         std::fs::set_permissions(&out, std::fs::Permissions::from_mode(0o777))?;
-        cluster.ok(
-            r"mkdef -t policy 6 name=daemon commands=tabrestore,tabdump 'parameters=^(-f \S+ )?hosts(\.csv)?$' rule=allow",
-        )?;
+        let row = "6:\n objtype=policy\n name=daemon\n commands=tabrestore,tabdump\n \
+                   parameters=^(-f \\S+ )?hosts(\\.csv)?$\n rule=allow\n";
+        cluster.command_with_input("mkdef -z", row)?.ok()?;
         each(
             &cluster,
             &[

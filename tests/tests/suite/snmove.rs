@@ -115,7 +115,7 @@ fn a_refused_move_changes_nothing_for_anyone() {
             ("snmove compute", &["n003", "no backup"]),
             ("snmove compute -d sn2", &["sn2 is not connected", "try"]),
             ("snmove compute -d sn2 -D 10.77.0.12", &["sn2 is not connected", "try"]),
-            ("snmove n001 -d sn3 -i -P hello", &["--ignorenodes", "--postscripts"]),
+            ("snmove n001 -d sn3 -i -P hello", &["-P and -i"]),
             ("snmove n001 -d sn3 -P nosuch", &["nosuch", "postscripts"]),
             ("snmove n001 -d sn3 -D 192.0.2.1", &["n001", "192.0.2.1", "not on network"]),
             ("snmove n001 -d sn3 -D 10.77.0.11", &["n001", "10.77.0.11 is sn1", "not sn3"]),

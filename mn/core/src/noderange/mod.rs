@@ -41,8 +41,9 @@ pub use self::fold::fold;
 pub use self::select::{Comparison, Selection};
 use crate::model::Model;
 
-/// The most names that the ranges of one noderange may spell.
-pub const MOST_NAMES: usize = 1_000_000;
+/// The most names that the ranges of one noderange may spell: more than twice the nodes of the largest
+/// site, and few enough that the oddest text is read in half a second.
+pub const MOST_NAMES: usize = 250_000;
 
 /// How many unknown names an error lists.
 const LISTED: usize = 500;

@@ -195,8 +195,8 @@ fn what_means_nothing_says_so() {
 fn too_much_is_refused_at_once() {
     let model = fixture();
     let refused = |text: &str| read(text, &model, true).unwrap_err().to_string();
-    assert_eq!(refused("n1-n99999999"), "n1-n99999999 means more than 1000000 names");
-    assert_eq!(refused("n[1-2000]m[1-2000]"), "n[1-2000]m[1-2000] means more than 1000000 names");
+    assert_eq!(refused("n1-n99999999"), "n1-n99999999 means more than 250000 names");
+    assert_eq!(refused("n[1-2000]m[1-2000]"), "n[1-2000]m[1-2000] means more than 250000 names");
     assert_eq!(refused("^/tmp/loop.nr"), "the noderange is nested too deep");
     assert_eq!(refused("/n["), "Invalid regular expression /n[, check the noderange syntax.");
     let guarded = Options { max: 2, ..Options::default() };

@@ -32,6 +32,10 @@ pub(crate) fn hinted(text: String, names: &[&str]) -> String {
 /// How many characters must be put in, left out, changed or swapped with their neighbour; none
 /// past the limit (optimal string alignment).
 fn distance(text: &[char], name: &str, limit: usize) -> Option<usize> {
+    // Most names are of another length; that is seen before anything is compared.
+    if name.is_ascii() && text.len().abs_diff(name.len().min(LONGEST)) > limit {
+        return None;
+    }
     let name: Vec<char> = name.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
     if text.len().abs_diff(name.len()) > limit {
         return None;
@@ -50,6 +54,10 @@ fn distance(text: &[char], name: &str, limit: usize) -> Option<usize> {
                 best = best.min(cost + 1);
             }
             line.push(best);
+        }
+        // What two lines are past, no later one comes back from.
+        if line.iter().chain(&above).all(|cost| *cost > limit) {
+            return None;
         }
         (before, above) = (above, line);
     }
