@@ -43,7 +43,18 @@ pub struct Node {
 impl Node {
     /// The first interface that has an address: the one it is known by.
     pub fn primary(&self) -> Option<&Interface> {
-        self.interfaces.iter().find(|interface| interface.ip.is_some())
+        self.own_interfaces().find(|interface| interface.ip.is_some())
+    }
+
+    /// Whether an interface is a name that DNS answers and nothing else: the address may be that of
+    /// another machine (a management controller, say), and tells nothing of who speaks from it.
+    pub fn is_name_alone(&self, interface: &Interface) -> bool {
+        interface.mac == MacAddr::NONE && !interface.host.eq_ignore_ascii_case(self.name.as_str())
+    }
+
+    /// The interfaces by which the node itself is met.
+    pub fn own_interfaces(&self) -> impl Iterator<Item = &Interface> {
+        self.interfaces.iter().filter(|interface| !self.is_name_alone(interface))
     }
 
     /// The owner, the first of the pool.

@@ -323,7 +323,7 @@ fn may(serving: &Serving, node: &NodeName, key: Digest) -> Result<(), Denied> {
 /// One look at each node of the slice: tens of microseconds, once a link.
 fn other_node_at(serving: &Serving, node: &NodeName, ip: IpAddr) -> Option<NodeName> {
     let IpAddr::V4(ip) = ip.to_canonical() else { return None };
-    let has = |one: &Node| one.interfaces.iter().any(|interface| interface.ip == Some(ip));
+    let has = |one: &Node| one.own_interfaces().any(|interface| interface.ip == Some(ip));
     if serving.node(node).is_some_and(has) {
         return None;
     }

@@ -9,7 +9,7 @@ use super::kept::{Kept, Place};
 use super::{Need, boot, servers};
 use crate::model::Model;
 use crate::moves::{self, Step};
-use crate::node::{epoch_of, image_of, pool_of, scripts_of, text};
+use crate::node::{epoch_of, image_of, names_of, pool_of, scripts_of, text};
 use crate::table::{RowKey, schema as table};
 
 /// What a service node is to a node now; none where it has nothing to do with it.
@@ -123,6 +123,14 @@ fn interfaces(model: &Model, node: &NodeName, place: Place<'_>) -> Vec<Interface
         // Without a hardware address a node is no DHCP client, and a name all the same.
         let network = place.network.map(|network| network.name.clone());
         interfaces.push(Interface { mac: MacAddr::NONE, host: node.to_string(), ip: own, network });
+    }
+    // Names besides are for DNS alone.
+    for (host, ip) in names_of(model, node.as_str()) {
+        let is_it = |known: &Interface| known.ip == Some(ip) && known.host.eq_ignore_ascii_case(&host);
+        if !interfaces.iter().any(is_it) {
+            let network = model.network_of(ip).map(|network| network.name.clone());
+            interfaces.push(Interface { mac: MacAddr::NONE, host, ip: Some(ip), network });
+        }
     }
     interfaces
 }

@@ -116,12 +116,13 @@ fn is_complete(model: &Model, node: &NodeName, talk: &mut Talk<'_>) -> bool {
     network.is_some()
 }
 
-/// The names that service nodes answer for a node (its own, and those of its hardware addresses), and
-/// those that it has besides, which stand in the hosts file alone.
+/// The names that service nodes answer for a node (its own, those of its hardware addresses, its other
+/// interfaces and its aliases), and those that cannot be asked for.
 fn names(model: &Model, node: &NodeName) -> (BTreeSet<String>, BTreeSet<String>) {
     let hosts = model.macs(node.as_str()).into_iter().filter(|entry| !entry.noip);
     let hosts = hosts.filter_map(|entry| entry.host).filter(|host| !model.resolve(host).is_empty());
-    let answered: BTreeSet<String> = hosts.chain([node.to_string()]).collect();
+    let named = node::names_of(model, node.as_str()).into_iter().map(|(name, _)| name);
+    let answered: BTreeSet<String> = hosts.chain([node.to_string()]).chain(named).collect();
     let all = model.addresses(node.as_str()).into_iter();
     let all = all.flat_map(|address| std::iter::once(address.name).chain(address.aliases));
     let others = all.filter(|name| !answered.contains(name)).collect();
@@ -137,8 +138,8 @@ fn unanswered(model: &Model, nodes: &[NodeName], talk: &mut Talk<'_>) {
         count => format!("and {} more are", count - 1),
     };
     talk.warn(&format!(
-        "{first} {more} not answered: service nodes know a node's own name and those in mac.mac (MAC!NAME)\n  try      \
-         makehosts, which writes all of them"
+        "{first} {more} not answered: no name in DNS is written so\n  try      letters, digits, - and dots, at most \
+         63 between two dots"
     ));
 }
 

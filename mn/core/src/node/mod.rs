@@ -2,6 +2,7 @@
 //! addresses, what it boots, its scripts.
 
 mod boot;
+mod names;
 mod servers;
 
 use common::id::{Digest, Epoch, NodeName, SnName};
@@ -9,6 +10,7 @@ use common::slice::Script;
 
 pub(crate) use self::boot::folders;
 pub use self::boot::{Bootable, bootable, image_of, shell_files, state_of};
+pub use self::names::{is_name, names_of};
 pub(crate) use self::servers::primary_ip;
 pub use self::servers::{NoAddress, address_for, address_on, addresses_of, service_node_named};
 use crate::model::Model;

@@ -303,6 +303,25 @@ fn an_interface_without_an_address_is_the_nodes_and_is_not_answered() {
     }
 }
 
+/// Of two nodes the same, as where both may hold a service's address.
+#[test]
+fn an_address_that_is_a_name_alone_is_given_to_nobody() {
+    let named = |name: &str, own: u8| {
+        let mut node = Node { name: name.parse().unwrap(), ..node(Role::Owner) };
+        let ip = |last| Some(Ipv4Addr::new(10, 0, 0, last));
+        let mac = MacAddr::new([0x52, 0x54, 0, 0, 0, own]);
+        let interface = |mac, host: String, last| Interface { mac, host, ip: ip(last), network: None };
+        node.interfaces = vec![interface(mac, name.to_owned(), own)];
+        node.interfaces.push(interface(MacAddr::NONE, format!("{name}-vip"), 100));
+        node
+    };
+    let range = (Ipv4Addr::new(10, 0, 0, 100), Ipv4Addr::new(10, 0, 0, 100));
+    let mut machine = server(&slice(vec![named("n1", 101), named("n2", 102)], vec![range], &[]));
+    assert_eq!(offered(&mut machine, STRANGER, 1000), None);
+    let own = MacAddr::new([0x52, 0x54, 0, 0, 0, 102]);
+    ask(MessageType::Discover, own).to(&mut machine).is(MessageType::Offer, [10, 0, 0, 102]);
+}
+
 #[test]
 fn a_node_on_a_foreign_network_is_no_stranger() {
     let mut machine = with_range();

@@ -103,7 +103,12 @@ impl View {
         let mut problems = Vec::new();
         for node in slice.nodes() {
             let facets = Arc::new(facets(node, site));
-            for interface in &node.interfaces {
+            let names = node.interfaces.iter().filter(|interface| node.is_name_alone(interface));
+            for ip in names.filter_map(|interface| interface.ip) {
+                // Nobody's to be given away, and no claim to it.
+                view.reserved.entry(ip).or_insert_with(|| node.name.clone());
+            }
+            for interface in node.own_interfaces() {
                 let network = network_of(interface, &networks);
                 let claim = claim(node, interface, network, &facets, lease_seconds);
                 view.put(node, interface, claim, &mut problems);

@@ -214,6 +214,21 @@ fn ranges_and_tags() {
     assert_eq!((posted.status, header(&posted, "allow")), (405, Some("GET, HEAD")));
 }
 
+/// A management controller has a name of the node's, and gets nothing of the node's.
+#[test]
+fn who_has_a_name_of_the_nodes_alone_is_not_the_node() {
+    let Entry::Node(mut one) = node("n1", 101, Role::Owner) else { panic!() };
+    let (mac, ip) = (common::id::MacAddr::NONE, Some([10, 0, 0, 9].into()));
+    one.interfaces.push(Interface { mac, host: "n1-bmc".to_owned(), ip, network: None });
+    let mut slice = Slice::new();
+    for entry in [Entry::Node(one), site(), services(), network()] {
+        slice.put(entry).unwrap();
+    }
+    let view = View::build(&slice).unwrap();
+    assert!(matches!(view.client([10, 0, 0, 9].into()), Client::Guest));
+    assert!(matches!(view.client(N1.into()), Client::Node(_)));
+}
+
 #[test]
 fn every_answer_names_the_generation() {
     assert_eq!(text_of(&get(N1, "/drover/generation")), "42\n");

@@ -77,7 +77,7 @@ impl View {
 
     fn put_node(&mut self, node: &Node) {
         let node = Arc::new(node.clone());
-        for interface in &node.interfaces {
+        for interface in node.own_interfaces() {
             if interface.mac != MacAddr::NONE {
                 self.macs.entry(interface.mac).or_insert_with(|| Arc::clone(&node));
             }

@@ -28,7 +28,7 @@ impl View {
             match entry {
                 Entry::Services(services) => view.on = services.syslog,
                 Entry::Node(node) => {
-                    let addresses = node.interfaces.iter().filter_map(|interface| interface.ip);
+                    let addresses = node.own_interfaces().filter_map(|interface| interface.ip);
                     // Where two nodes claim an address, the first keeps it: its lines are not lost.
                     addresses.for_each(|ip| {
                         view.senders.entry(ip).or_insert_with(|| node.name.clone());

@@ -85,7 +85,7 @@ impl View {
     fn put(&mut self, node: &Node) {
         let node = Arc::new(node.clone());
         self.nodes.insert(node.name.as_str().to_owned(), Arc::clone(&node));
-        for interface in &node.interfaces {
+        for interface in node.own_interfaces() {
             if interface.mac != MacAddr::NONE {
                 self.by_mac.insert(interface.mac, Arc::clone(&node));
             }
