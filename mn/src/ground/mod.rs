@@ -16,8 +16,8 @@ use mn_core::query::Daemon;
 use mn_core::talk::{Context, Line};
 
 pub(crate) use self::answer::perform;
-pub(crate) use self::reply::Way;
 pub use self::reply::{Gone, Replies};
+pub(crate) use self::reply::{Progress, Way};
 use crate::audit::Audit;
 use crate::content::Content;
 use crate::push::Delivery;

@@ -97,19 +97,26 @@ impl Replies {
 
     /// What `make` says, on a thread that may compute for long: the lines are gathered there, and the
     /// pace is that of who listens. Gives what `make` gives, the exit status.
-    pub(crate) async fn stream(&self, make: impl FnOnce(&mut dyn FnMut(Line)) -> u8 + Send + 'static) -> u8 {
+    ///
+    /// Until it ends, nobody else says anything: how far it has come, `make` says by its [`Progress`].
+    pub(crate) async fn stream(
+        &self,
+        make: impl FnOnce(&mut dyn FnMut(Line), Progress) -> u8 + Send + 'static,
+    ) -> u8 {
         let mut writing = self.line.lock().await;
         let fresh = Renderer::new(writing.view, None);
         let mut renderer = std::mem::replace(&mut writing.renderer, fresh);
         let (pieces, mut came) = mpsc::channel(PIECES);
         let answering = tokio::task::spawn_blocking(move || {
-            let status = make(&mut |line| {
+            let progress = Progress(pieces.clone());
+            let mut say = |line| {
                 let replies = renderer.line(&line);
                 if !replies.is_empty() {
                     // Nobody listening shows at the other end; the rest of the answer is for nobody.
                     let _ = pieces.blocking_send(replies);
                 }
-            });
+            };
+            let status = make(&mut say, progress);
             (status, renderer)
         });
         while let Some(replies) = came.recv().await {
@@ -152,11 +159,61 @@ impl Replies {
     }
 }
 
+/// How far an answer that is streamed has come.
+#[derive(Debug)]
+pub(crate) struct Progress(mpsc::Sender<Vec<Reply>>);
+
+impl Progress {
+    /// Says so; waits for room where who listens is slow.
+    pub(crate) fn at(&self, label: &str, done: u64, total: u64) {
+        let reply = Reply::Progress { label: label.to_owned(), done, total };
+        // Who has gone needs no word.
+        let _ = self.0.blocking_send(vec![reply]);
+    }
+}
+
 impl Writing {
     async fn send(&mut self, replies: Vec<Reply>) -> Result<(), Gone> {
         for reply in replies {
             self.way.send(&reply).await.map_err(|_| Gone)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::link::stream::FrameReader;
+    use tokio::net::UnixStream;
+
+    /// An answer has the line to itself while it is made, so that its progress may not wait for it.
+    #[tokio::test]
+    async fn a_streamed_answer_says_how_far_it_is() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let way = Way::Local(FrameWriter::new(near.into_split().1));
+        let replies = Replies::new(way, View::default(), None);
+        let answer = async {
+            let status = replies.stream(|out, progress| {
+                progress.at("reading", 1, 2);
+                out(Line::Out("done".to_owned()));
+                3
+            });
+            let status = status.await;
+            replies.done(status).await.unwrap();
+        };
+        let (mut reader, mut came) = (FrameReader::new(far), Vec::new());
+        let listen = async {
+            loop {
+                came.push(reader.expect::<Reply>().await.unwrap());
+                if matches!(came.last(), Some(Reply::Done { .. })) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(answer, listen) }).await.unwrap();
+        assert!(matches!(&came[0], Reply::Progress { done: 1, total: 2, .. }), "{came:?}");
+        assert!(matches!(&came[1], Reply::Out(text) if text == "done\n"), "{came:?}");
+        assert!(matches!(&came[2], Reply::Done { status: 3 }), "{came:?}");
     }
 }

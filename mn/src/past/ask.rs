@@ -47,7 +47,7 @@ pub(crate) async fn at(ground: &Ground, when: When, query: Query) -> u8 {
     };
     let (context, daemon) = (ground.context.clone(), ground.site.daemon());
     let states = ground.site.states.clone();
-    answer(ground, move |history, now, out| {
+    answer(ground, move |history, now, out, _| {
         let mut model = model(&states, history, &now, when)?;
         if let Some(entries) = log {
             model = Arc::new(audit::lay_in(&model, &entries));
@@ -72,7 +72,7 @@ fn was_given(entry: &Entry, when: When) -> bool {
 /// Runs `explain`; gives the exit status.
 pub(crate) async fn explain(ground: &Ground, args: Explain, when: Option<When>) -> u8 {
     let (context, states) = (ground.context.clone(), ground.site.states.clone());
-    answer(ground, move |history, now, out| {
+    answer(ground, move |history, now, out, _| {
         let model = match when {
             Some(when) => model(&states, history, &now, when)?,
             None => now,
@@ -93,8 +93,7 @@ pub(crate) async fn explain(ground: &Ground, args: Explain, when: Option<When>) 
 /// Runs `diff`; gives the exit status.
 pub(crate) async fn diff(ground: &Ground, args: Diff) -> u8 {
     let context = ground.context.clone();
-    let mut pace = Pace::new(&ground.replies);
-    answer(ground, move |history, now, out| {
+    answer(ground, move |history, now, out, pace| {
         past::diff::tables(&args.tables)?;
         let names = args.objects.as_ref().map(|range| past::names(&now, range)).transpose()?;
         let end =
@@ -118,9 +117,8 @@ pub(crate) async fn diff(ground: &Ground, args: Diff) -> u8 {
 /// Runs `history`; gives the exit status.
 pub(crate) async fn history(ground: &Ground, args: Asked) -> u8 {
     let context = ground.context.clone();
-    let mut pace = Pace::new(&ground.replies);
     let log = if args.is_about_commands() { Some(ground.site.audit.back().await) } else { None };
-    answer(ground, move |history, now, out| {
+    answer(ground, move |history, now, out, pace| {
         past::diff::tables(&args.tables)?;
         let times = times(&args.zone, context.view.json);
         if let Some(number) = args.one {
@@ -132,7 +130,7 @@ pub(crate) async fn history(ground: &Ground, args: Asked) -> u8 {
         let chosen = Chosen::new(history, &now, (&args, &context.server), names.as_ref(), log)?;
         let table = past::list::Table::new(now.revision(), &context);
         table.head().into_iter().for_each(&mut *out);
-        chosen.each(&mut pace, |event| {
+        chosen.each(pace, |event| {
             out(match event {
                 Event::Deed(deed, entry) => table.line(deed, entry.as_deref(), &times),
                 Event::Given(entry) => table.given(entry, &times),
@@ -148,7 +146,7 @@ const OFFERED: usize = 20;
 
 /// The newest revisions that begin with these digits, each with its command; gives the exit status.
 pub(crate) async fn revisions(ground: &Ground, prefix: String) -> u8 {
-    answer(ground, move |history, now, out| {
+    answer(ground, move |history, now, out, _| {
         // Looked for among so many only: a tab must not read the whole journal.
         let first = Revision::new(now.revision().value().saturating_sub(10_000));
         let fitting = history
@@ -168,12 +166,14 @@ pub(crate) async fn revisions(ground: &Ground, prefix: String) -> u8 {
 /// Answers on a thread that may block; a refusal is said and recorded nowhere, as for all questions.
 async fn answer(
     ground: &Ground,
-    make: impl FnOnce(&History, Arc<Model>, &mut dyn FnMut(Line)) -> Result<u8, Refusal> + Send + 'static,
+    make: impl FnOnce(&History, Arc<Model>, &mut dyn FnMut(Line), &mut Pace) -> Result<u8, Refusal>
+    + Send
+    + 'static,
 ) -> u8 {
     let (history, now, command) =
         (ground.site.book.history().clone(), ground.model(), ground.command().to_owned());
-    let answer = move |out: &mut dyn FnMut(Line)| {
-        make(&history, now, out).unwrap_or_else(|refusal| {
+    let answer = move |out: &mut dyn FnMut(Line), progress| {
+        make(&history, now, out, &mut Pace::new(progress)).unwrap_or_else(|refusal| {
             out(Line::Err(refusal.render(&command)));
             1
         })

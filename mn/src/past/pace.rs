@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use common::id::Moment;
-use tokio::runtime::Handle;
 
-use crate::ground::Replies;
+use crate::ground::Progress;
 
 /// After how long it is said first: what is done sooner needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -13,29 +12,25 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is said then.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Says how far a thread that may block has come.
+/// Says now and then how far a thread that may block has come.
 #[derive(Debug)]
 pub(super) struct Pace {
-    runtime: Handle,
-    replies: Replies,
+    progress: Progress,
     next: Moment,
 }
 
 impl Pace {
-    /// From now on; to be made on the runtime.
-    pub(super) fn new(replies: &Replies) -> Self {
-        let next = runtime::clock::now() + PATIENCE;
-        Self { runtime: Handle::current(), replies: replies.clone(), next }
+    /// From now on.
+    pub(super) fn new(progress: Progress) -> Self {
+        Self { progress, next: runtime::clock::now() + PATIENCE }
     }
 
     /// So much of so much is done.
     pub(super) fn at(&mut self, done: u64, total: u64) {
         let now = runtime::clock::now();
-        if now < self.next {
-            return;
+        if now >= self.next {
+            self.next = now + EVERY;
+            self.progress.at("reading the history", done, total);
         }
-        self.next = now + EVERY;
-        // Who has gone needs no word.
-        let _ = self.runtime.block_on(self.replies.progress("reading the history", done, total));
     }
 }
