@@ -1,7 +1,7 @@
 //! `lsmn`, and xCAT's `lsxcatd`: what the management node is, and how it stands.
 
 use clap::{ArgAction, ArgMatches, Command};
-use mn_core::command::{Asked, Lsmn, Operation};
+use mn_core::command::{Asked, Lsmn, Query};
 
 use super::intake::Intake;
 use super::{Applet, Parsed, Usage, base, operands, switch, texts};
@@ -52,5 +52,5 @@ fn ask(matches: &ArgMatches, xcats: bool) -> Result<Parsed, Usage> {
     if xcats && !args.is_for_something() && !matches.get_flag("json") {
         return Err(Usage::new("say what to show"));
     }
-    Ok(Asked::Operate(Operation::Lsmn(args)).into())
+    Ok(Asked::Query(Query::Lsmn(args)).into())
 }

@@ -215,7 +215,7 @@ fn asking_ends_as_in_xcat() {
         assert_eq!(ended(line), (line != "tabch -d key=x", 1), "{line}");
     }
     assert!(find("makenetworks").unwrap().version().starts_with("makenetworks - Version "));
-    let Asked::Operate(Operation::Lsmn(args)) = asked("lsxcatd -d") else { panic!() };
+    let Asked::Query(Query::Lsmn(args)) = asked("lsxcatd -d") else { panic!() };
     assert!(args.xcats && args.database && !args.version);
 }
 

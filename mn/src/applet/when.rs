@@ -5,7 +5,7 @@
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span as Length, Timestamp, Zoned};
-use mn_core::command::{Asked, Operation, Query, Span, When};
+use mn_core::command::{Asked, Operation, Span, When};
 
 use super::Usage;
 
@@ -79,12 +79,10 @@ fn time(text: &str, now: &Zoned) -> Option<Timestamp> {
 /// When it is none of the forms, or the command knows no other state than the newest.
 pub(super) fn as_of(at: Option<String>, asked: Asked) -> Result<Asked, Usage> {
     let Some(at) = at else { return Ok(asked) };
-    let query = match asked {
-        Asked::Query(query) => query,
-        Asked::Operate(Operation::Lsmn(args)) => Query::Lsmn(args),
-        asked => return Err(only_now(&asked)),
-    };
-    Ok(Asked::Past(parse(&at)?, query))
+    match asked {
+        Asked::Query(query) => Ok(Asked::Past(parse(&at)?, query)),
+        asked => Err(only_now(&asked)),
+    }
 }
 
 /// Why a command knows no other state than the newest.
@@ -164,9 +162,9 @@ mod tests {
 
     #[test]
     fn a_command_that_knows_no_past_says_what_to_look_at() {
-        use mn_core::command::{Command, Lsmn, Makedns, Rmdef};
+        use mn_core::command::{Command, Lsmn, Makedns, Query, Rmdef};
         let at = |asked| as_of(Some("5".to_owned()), asked).map_err(|usage| usage.to_string());
-        let past = at(Asked::Operate(Operation::Lsmn(Lsmn::default())));
+        let past = at(Asked::Query(Query::Lsmn(Lsmn::default())));
         assert!(matches!(past, Ok(Asked::Past(When::Revision(5), Query::Lsmn(_)))));
         let asks = at(Asked::Operate(Operation::Makedns(Makedns::default()))).unwrap_err();
         assert!(asks.contains("asks the service nodes what they serve now\n  try      lsdef"), "{asks}");

@@ -4,7 +4,6 @@
 //! anything across a wait: each plans anew on the newest model, so that a command that is cut off
 //! leaves a state from which it can be repeated.
 
-mod lsmn;
 pub(crate) mod makehosts;
 mod makenetworks;
 mod nodestat;
@@ -24,7 +23,6 @@ use crate::past;
 /// Carries out an operation; gives the exit status.
 pub(crate) async fn run(ground: &Ground, operation: Operation) -> u8 {
     match operation {
-        Operation::Lsmn(args) => lsmn::run(ground, args).await,
         Operation::Makedhcp(args) => served::dhcp(ground, args).await,
         Operation::Makedns(args) => served::dns(ground, args).await,
         Operation::Makehosts(args) => makehosts::run(ground, args).await,

@@ -8,13 +8,13 @@ use common::report::Refusal;
 use common::slice::Role;
 use mn_core::Read;
 use mn_core::audit::Entry;
-use mn_core::command::{Asked, Command, Lsslice, Mode, Operation, Query, What};
+use mn_core::command::{Asked, Command, Lsslice, Mode, Query, What};
 use mn_core::delivery::Standing;
 use mn_core::model::Model;
 use mn_core::query::{self, SliceState};
 use tokio::task::JoinError;
 
-use super::prune;
+use super::{lsmn, prune};
 use crate::ground::{Ground, perform};
 use crate::operate;
 use crate::push::{PeerView, View};
@@ -27,7 +27,7 @@ pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
         Asked::Query(Query::Lsslice(args)) => lsslice(ground, &args).await,
         Asked::Query(Query::Diff(args)) => past::diff(ground, args).await,
         Asked::Query(Query::Explain(args)) => past::explain(ground, args, None).await,
-        Asked::Query(Query::Lsmn(args)) => operate::run(ground, Operation::Lsmn(args)).await,
+        Asked::Query(Query::Lsmn(args)) => lsmn::run(ground, args).await,
         Asked::Query(Query::History(args)) => past::history(ground, args).await,
         Asked::Query(Query::Names(args)) if args.what == What::Revisions => {
             past::revisions(ground, args.prefix).await
@@ -45,7 +45,7 @@ async fn ask(ground: &Ground, query: Query) -> u8 {
         Ok(model) => (model, ground.context.clone()),
         Err(refusal) => return ground.refuse(&[refusal]).await,
     };
-    ground.replies.stream(move |out| query::answer(&model, &query, &context, out)).await
+    ground.replies.stream(move |out, _| query::answer(&model, &query, &context, out)).await
 }
 
 /// The model, with the audit log in it where the question is about that.

@@ -8,6 +8,7 @@
 mod asker;
 mod desk;
 mod execute;
+mod lsmn;
 mod places;
 mod prune;
 pub(crate) mod remote;

@@ -94,8 +94,6 @@ pub enum Command {
 /// A command of several steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
-    /// Shows the management node.
-    Lsmn(Lsmn),
     /// Verifies what DHCP answers nodes with.
     Makedhcp(Makedhcp),
     /// Verifies which names DNS answers.

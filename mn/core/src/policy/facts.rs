@@ -146,7 +146,6 @@ impl<'a> Facts<'a> {
             Operation::Makenetworks(_) => Self::plain("makenetworks"),
             Operation::Forget(_) => Self { governs: true, ..Self::plain("history") },
             // Scripts of anybody may ask for it, as in xCAT.
-            Operation::Lsmn(_) => Self::plain("lsxcatd"),
             Operation::Nodestat(args) => Self::nodes("nodestat", &args.nodes),
             Operation::Snmove(args) => match (&args.nodes, &args.source) {
                 (Some(nodes), _) => Self::nodes("snmove", nodes),

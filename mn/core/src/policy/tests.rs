@@ -1,7 +1,7 @@
 //! The case table of the reference, row by row, and what is decided otherwise here.
 
 use super::*;
-use crate::command::{Command, Define, Lsdef, Lsmn, Nodels, Operation, Query, Range, Rmdef, Tabch, Tabdump};
+use crate::command::{Command, Define, Lsdef, Lsmn, Nodels, Query, Range, Rmdef, Tabch, Tabdump};
 use crate::fixture;
 
 const NODES: &str = "
@@ -186,7 +186,7 @@ fn a_record_has_the_name_that_was_typed() {
     let known_as = |typed| Facts::of(&tabch).known_as(typed);
     assert_eq!((known_as("chtab"), known_as("tabch")), ("chtab", "tabch"));
     assert_eq!(known_as("lsmn"), "tabch", "another name is not believed");
-    let lsmn = Asked::Operate(Operation::Lsmn(Lsmn::default()));
+    let lsmn = Asked::Query(Query::Lsmn(Lsmn::default()));
     assert_eq!((Facts::of(&lsmn).known_as("lsmn"), Facts::of(&lsmn).command), ("lsmn", "lsxcatd"));
 }
 
