@@ -117,23 +117,6 @@ impl Draft {
         self.write(table, key, Some(keyed(table, key, row)));
     }
 
-    /// Puts or removes many rows in one step, which costs less than one by one; of two that are
-    /// about one row, the later counts.
-    pub(crate) fn put_rows(&mut self, rows: Vec<(TableId, RowKey, Option<Row>)>) {
-        let mut last: BTreeMap<(TableId, RowKey), Option<Row>> = BTreeMap::new();
-        for (table, key, row) in rows {
-            let row = row.map(|row| keyed(table, &key, row));
-            last.insert((table, key), row);
-        }
-        let edits = last.into_iter().filter_map(|((table, key), after)| {
-            let before = self.model.tables().row(table, key.as_str()).cloned();
-            (before != after).then_some(Edit { table, key, before, after })
-        });
-        let edits: Vec<Edit> = edits.collect();
-        self.model.apply(&edits, self.base);
-        self.log.extend(edits);
-    }
-
     /// Removes a row, where there is one.
     pub fn remove_row(&mut self, table: TableId, key: &RowKey) {
         self.write(table, key, None);

@@ -62,9 +62,9 @@ type Made = (TableId, RowKey, Option<Row>);
 /// of their rows.
 fn write(draft: &mut Draft, rows: Vec<(usize, Made)>) -> Vec<Refused> {
     let (gone, made): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, (.., row))| row.is_none());
-    draft.put_rows(gone.into_iter().map(|(_, row)| row).collect());
+    draft.put_all(gone.into_iter().map(|(_, row)| row));
     let refused = taken(draft.model(), &made);
-    draft.put_rows(made.into_iter().map(|(_, row)| row).collect());
+    draft.put_all(made.into_iter().map(|(_, row)| row));
     refused
 }
 

@@ -2,7 +2,7 @@
 
 use crate::change::tests::Bench;
 
-const NODES: &[&str] = &[
+pub(super) const NODES: &[&str] = &[
     "nodelist node=n1 groups=all,g1",
     "nodelist node=n2 groups=all",
     "nodehm node=n1 mgt=ipmi",

@@ -1,14 +1,8 @@
 //! What `mkdef`, `chdef` and `lsdef` say in the corners of xCAT's own code: texts and counts that
 //! scripts match.
 
+use super::tests::NODES;
 use crate::change::tests::Bench;
-
-const NODES: &[&str] = &[
-    "nodelist node=n1 groups=all,g1",
-    "nodelist node=n2 groups=all",
-    "nodehm node=n1 mgt=ipmi",
-    "postscripts node=xcatdefaults postscripts=syslog,remoteshell",
-];
 
 #[test]
 fn a_replacement_that_is_refused_leaves_what_was_there() {
