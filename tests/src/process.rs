@@ -229,18 +229,19 @@ impl Daemon {
     /// # Errors
     /// When it ends first, or does not say them; with the end of what it said.
     pub fn await_words(&mut self, words: &str) -> Result<()> {
-        let start = Instant::now();
-        while !self.said().contains(words) {
-            if !self.is_alive() || start.elapsed() > wait::LONG {
-                let said = self.said();
-                let tail: Vec<&str> = said.lines().rev().take(12).collect();
-                let tail: Vec<&str> = tail.into_iter().rev().collect();
-                let name = self.name.display();
-                return Err(format!("{name} did not say {words:?}; it said:\n{}", tail.join("\n")).into());
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        let has_said = wait::until("its words", wait::LONG, || {
+            let said = self.said().contains(words);
+            (said || !self.is_alive()).then_some(said)
+        });
+        // What it said last may have come between the two looks.
+        if matches!(has_said, Ok(true)) || self.said().contains(words) {
+            return Ok(());
         }
-        Ok(())
+        let said = self.said();
+        let tail: Vec<&str> = said.lines().rev().take(12).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        let name = self.name.display();
+        Err(format!("{name} did not say {words:?}; it said:\n{}", tail.join("\n")).into())
     }
 }
 

@@ -117,18 +117,18 @@ impl Large {
     fn reads(&mut self, ground: &Ground) -> Result<()> {
         let all = self.size.nodes + self.size.service_nodes();
         let one = site::node(self.size.nodes / 2);
-        let nodes = self.best(ground, &["nodels", "all"], Some(0.3))?;
+        let nodes = self.usual(ground, &["nodels", "all"], Some(0.3))?;
         if nodes.lines < all {
             return Err(format!("nodels all showed {} nodes of {all}", nodes.lines).into());
         }
-        self.best(ground, &["lsdef", &one], Some(0.015))?;
-        self.best(ground, &["lsdef", "all"], Some(2.0))?;
-        self.best(ground, &["lsdef", "all", "-i", "ip,mac"], None)?;
-        self.best(ground, &["lsdef", "-t", "node"], None)?;
-        self.best(ground, &["nodels", "/n.*5$"], Some(0.1))?;
-        self.best(ground, &["nodels", "all", "noderes.servicenode"], None)?;
-        self.best(ground, &["nodels", "rack0001@compute,-n000100"], None)?;
-        self.best(ground, &["tabdump", "mac"], None)?;
+        self.usual(ground, &["lsdef", &one], Some(0.015))?;
+        self.usual(ground, &["lsdef", "all"], Some(2.0))?;
+        self.usual(ground, &["lsdef", "all", "-i", "ip,mac"], None)?;
+        self.usual(ground, &["lsdef", "-t", "node"], None)?;
+        self.usual(ground, &["nodels", "/n.*5$"], Some(0.1))?;
+        self.usual(ground, &["nodels", "all", "noderes.servicenode"], None)?;
+        self.usual(ground, &["nodels", "rack0001@compute,-n000100"], None)?;
+        self.usual(ground, &["tabdump", "mac"], None)?;
         self.refused(ground, &["snmove", "-s", "sn001", "-d", "sn002", "--dry-run"])
     }
 
@@ -183,7 +183,7 @@ impl Large {
         Ok(())
     }
 
-    fn best(&mut self, ground: &Ground, words: &[&str], goal: Option<f64>) -> Result<Cost> {
+    fn usual(&mut self, ground: &Ground, words: &[&str], goal: Option<f64>) -> Result<Cost> {
         eprintln!("{} …", words.join(" "));
         let cost = median(ground, words, self.runs)?;
         self.table.cost(&format!("`{}`", words.join(" ")), &cost, goal);
