@@ -11,7 +11,7 @@ use super::format::{self, Grave, Record, WrittenRow};
 use super::pending::{Left, Overlay, Place};
 use super::{Store, StoreError, key};
 
-/// How many rows a step carries: some milliseconds, for which a commit may wait.
+/// How many rows a step carries: a commit may have to wait for so many.
 const STEP: usize = if cfg!(test) { 7 } else { 1_000 };
 
 /// How many rows may be pending before another group is taken, some 400 bytes each: those of one
