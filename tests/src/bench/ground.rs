@@ -10,13 +10,21 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::time::TimeValLike as _;
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::time::ClockId;
+use nix::unistd::Pid;
 
 use crate::programs::Programs;
 use crate::{Result, wait};
 
 /// How long a command or a start may take before the benchmark gives up.
 const LONGEST: Duration = Duration::from_secs(900);
+
+/// How often it is looked whether the daemon rests, which uses less than [`IDLE`] between two looks
+/// then, as its timers do; and after how many such looks it is believed: longer than it waits for
+/// anything before it goes on.
+const LOOK: Duration = Duration::from_millis(100);
+const IDLE: Duration = Duration::from_millis(1);
+const QUIET: u32 = 7;
 
 /// A folder with a management node, its daemon running.
 #[derive(Debug)]
@@ -53,7 +61,10 @@ impl Ground {
         let (home, names) = (dir.join("mn"), dir.join("bin"));
         done(Command::new(&mn).arg("init").arg("--dir").arg(&home))?;
         done(Command::new(&mn).arg("install-applets").arg(&names))?;
-        std::fs::write(home.join("mn.toml"), "listen = \"127.0.0.1:0\"\n")?;
+        // `makehosts` must not write into this machine's.
+        let hosts = std::path::absolute(dir.join("hosts"))?;
+        std::fs::write(home.join("mn.toml"), format!("listen = \"127.0.0.1:0\"\nhosts_file = {hosts:?}\n"))?;
+        std::fs::write(hosts, "127.0.0.1 localhost\n")?;
         let mut ground = Self { mn, dir: home, names, out: dir.join("out"), daemon: None };
         ground.start()?;
         Ok(ground)
@@ -144,44 +155,43 @@ impl Ground {
         Ok(Cost { wall, cpu, status: status.code(), lines })
     }
 
-    /// The processor time of the daemon and of all commands so far.
-    fn cpu(&self) -> Result<Duration> {
+    /// The processor time of the daemon and of all commands so far, exactly.
+    ///
+    /// # Errors
+    /// When the daemon does not run.
+    pub(super) fn cpu(&self) -> Result<Duration> {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
         let ours = Duration::from_micros(u64::try_from(micros)?);
         Ok(ours + self.daemon_cpu()?)
     }
 
-    /// The processor time of the daemon so far, to a hundredth of a second.
-    ///
-    /// # Errors
-    /// When it does not run.
-    pub(super) fn daemon_cpu(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()?))?;
-        // The name in brackets may hold blanks; user and system time are the 14th and 15th fields.
-        let (_, rest) = stat.rsplit_once(')').ok_or("a process without a name")?;
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        let hertz = sysconf(SysconfVar::CLK_TCK)?.and_then(|hertz| u64::try_from(hertz).ok()).unwrap_or(100);
-        Ok(Duration::from_millis((ticks(11) + ticks(12)) * 1000 / hertz.max(1)))
+    /// The processor time of the daemon so far, exactly: `/proc/PID/stat` counts hundredths of a second.
+    fn daemon_cpu(&self) -> Result<Duration> {
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(self.pid()?)?))?;
+        Ok(clock.now()?.into())
     }
 
     /// Waits until the daemon has done what commands left it to do: slices are derived after the
-    /// answer.
+    /// answer. Gives what [`Ground::cpu`] was then.
     ///
     /// # Errors
     /// When it does not run, or does not come to rest.
-    pub(super) fn rest(&self) -> Result<()> {
-        let mut last = self.daemon_cpu()?;
-        let mut quiet = 0;
+    pub(super) fn rest(&self) -> Result<Duration> {
+        let mut rested = self.cpu()?;
+        let (mut last, mut quiet) = (rested, 0);
         wait::until("the daemon to rest", LONGEST, || {
-            // Longer than between two ticks of the clock of processor time, however busy the machine.
-            std::thread::sleep(Duration::from_millis(200));
-            let now = self.daemon_cpu().ok()?;
-            quiet = if now > last { 0 } else { quiet + 1 };
+            std::thread::sleep(LOOK);
+            let now = self.cpu().ok()?;
+            if now.saturating_sub(last) > IDLE {
+                (rested, quiet) = (now, 0);
+            } else {
+                quiet += 1;
+            }
             last = now;
-            (quiet >= 8).then_some(())
-        })
+            (quiet >= QUIET).then_some(())
+        })?;
+        Ok(rested)
     }
 
     /// The memory that the daemon has in use, in KiB: now, and the most so far.

@@ -3,6 +3,7 @@
 //! Times on a machine that does other work are upper bounds; processor time is there beside them.
 //! The goals are those of `docs/performance.md`.
 
+mod compare;
 mod ground;
 mod load;
 mod site;
@@ -11,6 +12,7 @@ mod table;
 use std::path::Path;
 use std::time::Duration;
 
+use self::compare::Comparison;
 use self::ground::{Cost, Ground};
 use self::load::{CLIENTS, Latencies, Load};
 pub use self::site::Size;
@@ -20,40 +22,18 @@ use crate::Result;
 /// How long each load of many clients goes on.
 const LOAD: Duration = Duration::from_secs(5);
 
-/// Seconds and processor seconds of xCAT for a command on 1,000 nodes, both the best of several
-/// runs where there were several: xcat-core at 7733d16f with SQLite, two cores, Debian 12.
-const XCAT: &[(&str, f64, f64)] = &[
-    ("mkdef -z", 375.39, 159.17),
-    ("nodels all", 0.79, 0.38),
-    ("nodels /n.*5$", 0.19, 0.26),
-    ("nodels rack001@compute,-n0003", 0.20, 0.30),
-    ("nodels all noderes.servicenode", 0.36, 0.51),
-    ("nodels n0500", 0.23, 0.28),
-    ("lsdef -t node", 1.18, 0.49),
-    ("lsdef all", 8.58, 4.11),
-    ("lsdef all -i ip,mac", 1.73, 0.89),
-    ("lsdef n0500", 1.08, 0.54),
-    ("nodech all noderes.nfsserver=sn1", 1.45, 0.94),
-    ("nodech n0500 noderes.nfsserver=sn2", 0.30, 0.24),
-    ("chdef all usercomment=one", 1.69, 1.72),
-    ("chdef n0500 usercomment=two", 0.97, 0.44),
-    ("tabdump noderes", 0.54, 0.37),
-    ("tabdump nodelist", 0.26, 0.29),
-    ("nodeset all boot", 60.48, 26.67),
-    ("nodeset all offline", 54.02, 25.34),
-];
-
 /// Measures everything in `dir`, which must not exist, and gives the tables as Markdown, and
-/// whether all goals were reached.
+/// whether all goals were reached. A question of the large site is asked `runs` times, each command of
+/// the comparison `rounds` times.
 ///
 /// # Errors
 /// When something cannot be measured.
-pub fn play(dir: &Path, size: Size, runs: usize) -> Result<(String, bool)> {
+pub fn play(dir: &Path, size: Size, runs: usize, rounds: usize) -> Result<(String, bool)> {
     let mut large = Large { table: Table::of_goals(), runs, size };
     let mut text = large.measure(&dir.join("large"))?;
-    text.push('\n');
-    text.push_str(&compare(&dir.join("small"), runs)?);
-    Ok((text, large.table.is_reached()))
+    let comparison = Comparison::measure(&dir.join("small"), rounds)?;
+    text.push_str(&format!("\n{comparison}"));
+    Ok((text, large.table.is_reached() && comparison.is_reached()))
 }
 
 /// The measures of the large site.
@@ -239,23 +219,4 @@ fn median(ground: &Ground, words: &[&str], runs: usize) -> Result<Cost> {
     let mut costs: Vec<Cost> = (0..runs.max(1)).map(|_| ground.run(words)).collect::<Result<_>>()?;
     costs.sort_by_key(|cost| cost.wall);
     costs.get(costs.len() / 2).copied().ok_or_else(|| "no run".into())
-}
-
-/// The commands that xCAT was measured with, on 1,000 nodes of the same shape.
-fn compare(dir: &Path, runs: usize) -> Result<String> {
-    let ground = Ground::make(dir)?;
-    let mut text = "1,000 nodes, each with attributes of its own; xCAT's best of several runs\n\n\
-        | command | seconds | CPU seconds | xCAT: seconds | CPU | times faster | of the CPU |\n|---|---|---|---|---|---|---|\n"
-        .to_owned();
-    for (name, wall, cpu) in XCAT {
-        eprintln!("{name} …");
-        let words: Vec<&str> = name.split(' ').collect();
-        let cost = match *name {
-            "mkdef -z" => ground.feed(&["mkdef", "-z"], &site::own(1000))?,
-            _ if matches!(words.first(), Some(&("chdef" | "nodech" | "nodeset"))) => ground.run(&words)?,
-            _ => median(&ground, &words, runs)?,
-        };
-        text.push_str(&table::ratio(name, &cost, *wall, *cpu));
-    }
-    Ok(text)
 }

@@ -94,8 +94,8 @@ pub(super) fn nodes(size: Size) -> String {
     text
 }
 
-/// The shape that xCAT was measured with: each node has everything itself.
-pub(super) fn own(nodes: usize) -> String {
+/// What stands before [`own`] nodes: two service nodes, the network and the image.
+pub(super) fn own_ground() -> String {
     let mut text = HEADER.to_owned();
     for (sn, last) in [("sn1", 1), ("sn2", 2)] {
         let _ = write!(
@@ -104,6 +104,16 @@ pub(super) fn own(nodes: usize) -> String {
         );
     }
     text.push_str("benchnet:\n    objtype=network\n    net=10.64.0.0\n    mask=255.192.0.0\n\n");
+    text.push_str(
+        "demo:\n    objtype=osimage\n    imagetype=linux\n    provmethod=netboot\n    osvers=debian12\n    \
+         osarch=x86_64\n    profile=compute\n",
+    );
+    text
+}
+
+/// The shape that xCAT was measured with: each node has everything itself. A hundred are a rack.
+pub(super) fn own(nodes: usize) -> String {
+    let mut text = HEADER.to_owned();
     for number in 1..=nodes {
         let rack = number.div_ceil(100);
         let (a, b) = (number / 250, number % 250 + 1);

@@ -6,10 +6,6 @@ use std::time::Duration;
 use super::ground::Cost;
 use super::load::Latencies;
 
-/// The clock of processor time ticks a hundred times a second; less than one tick is not told from
-/// none.
-const TICK: f64 = 0.01;
-
 /// Rows of what was measured, what it came to, and what was wanted.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -25,7 +21,7 @@ impl Table {
     /// A command, with a goal in seconds.
     pub(super) fn cost(&mut self, what: &str, cost: &Cost, goal: Option<f64>) {
         let refused = if cost.status == Some(0) { "" } else { ", **refused**" };
-        let note = format!("{} (CPU {:.2} s){refused}", seconds(cost.wall), cost.cpu.as_secs_f64());
+        let note = format!("{} (CPU {}){refused}", seconds(cost.wall), seconds(cost.cpu));
         self.row(
             what,
             note,
@@ -95,24 +91,8 @@ impl fmt::Display for Table {
     }
 }
 
-/// A row of the comparison.
-pub(super) fn ratio(name: &str, cost: &Cost, wall: f64, cpu: f64) -> String {
-    let (ours, ours_cpu) = (cost.wall.as_secs_f64(), cost.cpu.as_secs_f64());
-    if cost.status != Some(0) {
-        return format!("| `{name}` | refused |\n");
-    }
-    let of_cpu = match ours_cpu < TICK {
-        true => format!("> {:.0}", cpu / TICK),
-        false => format!("{:.0}", cpu / ours_cpu),
-    };
-    format!(
-        "| `{}` | {ours:.4} | {ours_cpu:.3} | {wall} | {cpu} | {:.0} | {of_cpu} |\n",
-        name.replace('|', "\\|"),
-        wall / ours
-    )
-}
-
-fn seconds(time: Duration) -> String {
+/// A time as people write it.
+pub(super) fn seconds(time: Duration) -> String {
     seconds_of(time.as_secs_f64())
 }
 

@@ -19,9 +19,12 @@ struct Options {
     /// In how many groups.
     #[arg(long, default_value_t = 2000)]
     groups: u32,
-    /// How often each question is asked; the median counts.
+    /// How often each question is asked of the large site; the median counts.
     #[arg(long, default_value_t = 5)]
     runs: u32,
+    /// How often each command runs that is compared with xCAT's.
+    #[arg(long, default_value_t = 15)]
+    rounds: u32,
     /// Where to work: a folder that is not there yet, on the disk that is to be measured. It is
     /// removed afterwards.
     #[arg(long, default_value = "/var/tmp/drover-bench")]
@@ -52,7 +55,8 @@ fn run(options: &Options) -> tests::Result<bool> {
     }
     Programs::build_some(&["mn"])?;
     let size = Size { nodes: usize::try_from(options.nodes)?, groups: usize::try_from(options.groups)? };
-    let played = bench::play(&options.dir, size, usize::try_from(options.runs)?);
+    let (runs, rounds) = (usize::try_from(options.runs)?, usize::try_from(options.rounds)?);
+    let played = bench::play(&options.dir, size, runs, rounds);
     if !options.keep {
         std::fs::remove_dir_all(&options.dir)?;
     }
