@@ -3,10 +3,18 @@
 //! A [`Refusal`] is the asker's to mend. It says what did not happen, why, and what to try, and is
 //! rendered here and nowhere else:
 //!
-//! ```text
+//! ```
+//! use common::report::Refusal;
+//!
+//! let refusal = Refusal::new("stays on sn1: sn2 has no address on network mgt3")
+//!     .about("n17")
+//!     .because("sn2's interfaces reach mgt1, mgt2")
+//!     .attempt("snmove n17 -d sn3, or give sn2 an address on mgt3");
+//! let text = "\
 //! snmove: n17: stays on sn1: sn2 has no address on network mgt3
 //!   because  sn2's interfaces reach mgt1, mgt2
-//!   try      snmove n17 -d sn3, or give sn2 an address on mgt3
+//!   try      snmove n17 -d sn3, or give sn2 an address on mgt3";
+//! assert_eq!(refusal.render("snmove"), text);
 //! ```
 
 use std::fmt;

@@ -197,6 +197,17 @@ impl Slice {
     }
 
     /// What turns this slice into `newer`.
+    ///
+    /// ```
+    /// use common::slice::{Entry, Peer, Slice};
+    ///
+    /// let (mut ours, mut newer) = (Slice::new(), Slice::new());
+    /// newer.put(Entry::Peer(Peer { sn: "sn2".parse()?, addresses: Vec::new() }))?;
+    /// let delta = ours.delta_to(&newer);
+    /// ours.apply(delta)?;
+    /// assert_eq!(ours.digest(), newer.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn delta_to(&self, newer: &Self) -> Delta {
         let mut delta = Delta::default();
         for item in self.records.diff(&newer.records) {

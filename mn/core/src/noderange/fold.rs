@@ -1,4 +1,4 @@
-//! Many names as a short noderange: `n1,n2,n3,n7-mgt` is `n[1-3],n7-mgt`.
+//! Many names as a short noderange: `n1,n2,n3,n7-mgt` is `n7-mgt,n[1-3]`.
 //!
 //! Names that differ in their last number alone are folded; what comes out means exactly the names
 //! that went in (a property test holds that), except where a node or group is called like one of
@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 /// Numbers of names that are otherwise the same: of the width to which they are padded, 0 for none.
 type Numbers = BTreeMap<usize, Vec<u64>>;
 
-/// The names, folded. They come in the order of what stands before and behind their last number.
+/// The names, folded; the words sorted by their bytes.
+///
+/// ```
+/// let names = ["n1", "n2", "n3", "n7-mgt"];
+/// assert_eq!(mn_core::noderange::fold(names), "n7-mgt,n[1-3]");
+/// ```
 pub fn fold<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut families: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();

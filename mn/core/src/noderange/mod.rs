@@ -21,7 +21,7 @@
 //!   (`switch`); xCAT agrees.
 //! * `*` and `?` stand for any text and any character in names of nodes, where xCAT knows no such
 //!   name.
-//! * One range means at most a million names, and the whole does a bounded amount of work. Whoever
+//! * One range means at most [`MOST_NAMES`] names, and the whole does a bounded amount of work. Whoever
 //!   asks may set a lower bound ([`Options::max`], `--max-nodes`); there is none by default.
 //! * A bare number is one of `node`, unless the operator's environment says otherwise
 //!   (`XCAT_NODE_PREFIX`, `XCAT_NODE_SUFFIX`), which xCAT heeds without its daemon alone.
@@ -123,6 +123,20 @@ pub enum NoderangeError {
 }
 
 /// The nodes that a text means.
+///
+/// ```
+/// use common::id::Revision;
+/// use mn_core::model::Model;
+/// use mn_core::noderange::{NoderangeError, Options, expand, fold};
+/// use mn_core::table::Tables;
+///
+/// // Of nodes that are still to be made, names are enough.
+/// let model = Model::new(Tables::default(), Revision::default());
+/// let made = Options { verify: false, ..Options::default() };
+/// let found = expand("f[1-2]n[01-03],-f1n02", &model, made, &|_| None)?;
+/// assert_eq!(fold(found.nodes.iter().map(|node| node.as_str())), "f1n[01,03],f2n[01-03]");
+/// # Ok::<(), NoderangeError>(())
+/// ```
 ///
 /// # Errors
 /// When a name is unknown, and whatever else makes the whole command fail.

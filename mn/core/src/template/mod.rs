@@ -81,6 +81,14 @@ pub fn is_template(stored: &str) -> bool {
 }
 
 /// What a stored value is for a node. Empty means "not set".
+///
+/// ```
+/// use mn_core::template::value;
+///
+/// assert_eq!(value(r"|n(\d+)|10.0.1.($1+100)|", "n007"), "10.0.1.107");
+/// assert_eq!(value("/-ib0$//", "n007-ib0"), "n007");
+/// assert_eq!(value("10.0.1.7", "n007"), "10.0.1.7");
+/// ```
 pub fn value<'a>(stored: &'a str, node: &str) -> Cow<'a, str> {
     match Form::of(stored) {
         None => Cow::Borrowed(stored),
