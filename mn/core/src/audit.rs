@@ -45,6 +45,9 @@ pub struct Entry {
     /// The revisions that it made, of many the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<u64>,
+    /// Why it was refused by what it was about, wholly or in part.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
     /// Whether `site.auditskipcmds` keeps it out of the `auditlog` table and the system's log.
     #[serde(default, skip_serializing_if = "is_false")]
     pub skipped: bool,

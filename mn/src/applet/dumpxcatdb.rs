@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::caller::{Caller, Steps};
 use super::intake::{Intake, REPLAYED};
 use super::out_file::OutFile;
-use super::{Applet, Parsed, Usage, base, print, switch, text};
+use super::{Applet, Frame, Parsed, Usage, base, print, switch, text};
 
 pub(super) const APPLET: Applet =
     Applet { name: "dumpxCATdb", command, ask, usage_status: 1, bare_status: None };
@@ -44,7 +44,9 @@ pub(super) fn with_folder(command: Command) -> Command {
 /// What `-b` is told: there is no database behind this one.
 pub(super) fn refuse_binary(matches: &ArgMatches) -> Result<(), Usage> {
     if matches.get_flag("bin") {
-        return Err(Usage::alone("Binary dump (-b) is not supported for Drover: leave it out"));
+        return Err(
+            Usage::alone("Binary dump (-b) is not supported for Drover: leave it out").framed(Frame::Bare)
+        );
     }
     Ok(())
 }

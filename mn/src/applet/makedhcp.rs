@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use mn_core::command::{Asked, DhcpTask, Makedhcp, Operation};
 
 use super::intake::Intake;
-use super::{Applet, Parsed, Usage, base, operands, switch, texts};
+use super::{Applet, Frame, Parsed, Usage, base, operands, switch, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "makedhcp", command, ask, usage_status: 1, bare_status: Some(1) };
@@ -44,7 +44,8 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     for (letter, name, other) in [('q', "query", "new"), ('n', "new", "query")] {
         let others = ["all", "delete", "restart", "localonly", other];
         if is_set(name) && (has_statements || others.iter().any(|other| is_set(other))) {
-            return Err(Usage::alone(format!("The -{letter} option cannot be used with other options.")));
+            return Err(Usage::alone(format!("The -{letter} option cannot be used with other options."))
+                .framed(Frame::Server));
         }
     }
     if has_statements {

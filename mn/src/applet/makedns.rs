@@ -4,7 +4,7 @@ use clap::{ArgMatches, Command};
 use mn_core::command::{Asked, Makedns, Operation};
 
 use super::intake::Intake;
-use super::{Applet, Parsed, Usage, base, operands, switch, texts};
+use super::{Applet, Frame, Parsed, Usage, base, operands, switch, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "makedns", command, ask, usage_status: 1, bare_status: None };
@@ -36,7 +36,7 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     }
     let delete = matches.get_flag("delete");
     if delete && nodes.is_none() {
-        return Err(Usage::new("makedns -d without noderange is not supported"));
+        return Err(Usage::alone("makedns -d without noderange or -a is not supported").framed(Frame::Server));
     }
     Ok(Asked::Operate(Operation::Makedns(Makedns {
         nodes: nodes.map(|words| intake.range(&words)).transpose()?,

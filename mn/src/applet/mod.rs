@@ -36,8 +36,8 @@ mod noderange;
 mod noderm;
 mod nodeset;
 mod nodestat;
-
 mod out_file;
+pub(crate) mod own;
 pub(crate) mod page;
 pub(crate) mod place;
 pub(crate) mod print;
@@ -157,17 +157,38 @@ pub(crate) struct Usage {
     more: Option<&'static str>,
     /// Whether the usage follows.
     with_usage: bool,
+    /// Where it is said, and what stands before it.
+    frame: Frame,
+}
+
+/// In which frame wrong usage is said. The definition commands have one for all, [`Frame::Server`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frame {
+    /// In our words, where xCAT's command shows its usage and no more: on standard error, behind the
+    /// command's name.
+    Own,
+    /// As xCAT's server says an error: on standard error, behind the server's name.
+    Server,
+    /// As xCAT's client says an error itself: on standard error, and nothing before it.
+    Bare,
+    /// As xCAT says it: on standard output, though the command has failed.
+    Said,
 }
 
 impl Usage {
     /// An error that the usage text explains.
     fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), more: None, with_usage: true }
+        Self { text: text.into(), more: None, with_usage: true, frame: Frame::Own }
     }
 
     /// An error that explains itself.
     fn alone(text: impl Into<String>) -> Self {
-        Self { text: text.into(), more: None, with_usage: false }
+        Self { with_usage: false, ..Self::new(text) }
+    }
+
+    /// The same in another frame.
+    fn framed(self, frame: Frame) -> Self {
+        Self { frame, ..self }
     }
 }
 
@@ -178,7 +199,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Applet> {
 
 impl Applet {
     pub(crate) fn run(&self, words: Vec<OsString>) -> u8 {
-        if words.len() == 1
+        if self.is_bare(&words)
             && let Some(status) = self.bare_status
         {
             print::out(&self.usage());
@@ -227,27 +248,34 @@ impl Applet {
     }
 
     fn wrong(&self, usage: &Usage) -> u8 {
-        let texts = [usage.text.as_str()].into_iter().chain(usage.more);
-        texts.for_each(|text| print::err(&format!("Error: {}{text}", self.server())));
+        let frame = if self.is_of_definitions() { Frame::Server } else { usage.frame };
+        for text in [usage.text.as_str()].into_iter().chain(usage.more) {
+            match frame {
+                Frame::Own => print::err(&format!("{}: {text}", self.name)),
+                Frame::Server => print::err(&format!("Error: {}{text}", server())),
+                Frame::Bare => print::err(text),
+                Frame::Said => print::out(&format!("{text}\n")),
+            }
+        }
         if usage.with_usage {
             print::out(&self.usage());
         }
         self.usage_status
     }
 
+    /// Whether there is nothing to be done. The definition commands count `-S` alone as that.
+    fn is_bare(&self, words: &[OsString]) -> bool {
+        match words {
+            [_] => true,
+            [_, word] => self.is_of_definitions() && word == "-S",
+            _ => false,
+        }
+    }
+
     /// Whether it is one of the four whose words and frames are those of xCAT's daemon, which reads
     /// their options there.
     fn is_of_definitions(&self) -> bool {
         matches!(self.name, "chdef" | "lsdef" | "mkdef" | "rmdef")
-    }
-
-    /// What stands in xCAT's frame for whoever answers: this host, as nobody was asked yet.
-    fn server(&self) -> String {
-        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-        match host.as_deref().and_then(|host| host.split('.').next()) {
-            Some(host) if self.is_of_definitions() => format!("[{host}]: "),
-            _ => String::new(),
-        }
     }
 
     /// How it is used, for who has used it wrongly.
@@ -283,7 +311,7 @@ impl Applet {
                 let first = text.split("\n\n").next().unwrap_or_default();
                 let first = first.trim_start_matches("error: ");
                 if self.is_of_definitions() {
-                    print::err(&format!("Error: {}Invalid option..", self.server()));
+                    print::err(&format!("Error: {}Invalid option..", server()));
                     print::err(&format!("  because  {}", first.trim_end()));
                 } else {
                     print::err(&format!("{}: {first}", self.name));
@@ -296,6 +324,13 @@ impl Applet {
             }
         }
     }
+}
+
+/// What stands in xCAT's frame for whoever answers: this host, as nobody was asked yet.
+fn server() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let host = host.as_deref().and_then(|host| host.split('.').next());
+    host.map(|host| format!("[{host}]: ")).unwrap_or_default()
 }
 
 /// The words for the history, of which a shell's expansion may make megabytes.

@@ -4,7 +4,7 @@ use clap::{ArgMatches, Command};
 use mn_core::command::{Asked, Command as Change, Nodeset};
 
 use super::intake::Intake;
-use super::{Applet, Parsed, Usage, changing, mode, operands, switch, texts};
+use super::{Applet, Frame, Parsed, Usage, changing, mode, operands, switch, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "nodeset", command, ask, usage_status: 1, bare_status: Some(0) };
@@ -32,10 +32,10 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     };
     let states: Vec<String> = words.collect();
     let [state] = &states[..] else {
-        return Err(Usage::new(format!("Invalid argument: '{}'", states.join(" "))));
+        return Err(Usage::new(format!("Invalid argument: '{}'", states.join(" "))).framed(Frame::Server));
     };
     if matches.get_flag("ask-all") && state != "stat" {
-        return Err(Usage::alone("'-a' could only be used with 'stat' subcommand."));
+        return Err(Usage::alone("'-a' could only be used with 'stat' subcommand.").framed(Frame::Server));
     }
     let (nodes, state) = (intake.range(&nodes)?, state.clone());
     Ok(Asked::Change(Change::Nodeset(Nodeset { mode: mode(matches), nodes, state })).into())

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::intake::{Intake, REPLAYED};
 use super::when::as_of;
-use super::{Parsed, find, text};
+use super::{Parsed, find, own, text};
 
 /// Of a noderange, what its operator's environment says. Which nodes are meant is judged from what
 /// was sent, and never from the words.
@@ -23,10 +23,13 @@ const READ_THERE: [&str; 3] = ["max_nodes", "prefix", "suffix"];
 
 /// Whether the words, program name first, mean this.
 pub(crate) fn means(words: &[String], asked: &Asked) -> bool {
-    let Some(applet) = words.first().map(|word| program(word)).and_then(find) else { return false };
+    let Some(name) = words.first().map(|word| program(word)) else { return false };
     if words.iter().any(|word| word.contains('\u{1}')) {
         return false;
     }
+    let Some(applet) = find(name) else {
+        return own::asked(words).is_some_and(|again| is_same_value(&again, asked));
+    };
     let Ok(matches) = applet.definition().try_get_matches_from(words) else { return false };
     let again = match (applet.ask)(&matches, &mut Intake::replay()) {
         Ok(Parsed::Ask(again)) => vec![*again],
@@ -95,8 +98,8 @@ fn is_any_file(file: &Value) -> bool {
 mod tests {
     use super::*;
     use mn_core::command::{
-        Clash, Command, Define, Derivation, DumpDb, Given, How, Import, Lsmn, Mode, Nodels, Query, Range,
-        RestoreDb, Source, Tabdump, Tabrestore, When,
+        Clash, Command, Define, Derivation, DumpDb, Given, How, Import, Lsmn, Mode, Nodels, Operation,
+        Operator, Query, Range, RestoreDb, Source, Tabdump, Tabrestore, TokenCreate, When,
     };
     use mn_core::csv::Sheet;
     use mn_core::table::TableId;
@@ -117,6 +120,31 @@ mod tests {
         assert!(!means(&words("lsdef n1 groups"), &nodels("n1", &["groups"])));
         assert!(!means(&words("nosuch n1"), &nodels("n1", &[])));
         assert!(!means(&[], &nodels("n1", &[])));
+    }
+
+    #[test]
+    fn sub_commands_of_mn_mean_what_they_say() {
+        let token = |name: &str, define, operator| {
+            let name = name.to_owned();
+            Asked::Operate(Operation::TokenCreate(TokenCreate {
+                name,
+                addresses: Vec::new(),
+                define,
+                operator,
+            }))
+        };
+        assert!(means(&words("mn token create sn1 --define"), &token("sn1", true, false)));
+        assert!(means(&words("/usr/bin/mn --dir /x token create sn1"), &token("sn1", false, false)));
+        assert!(!means(&words("mn token create sn1"), &token("sn1", true, false)));
+        assert!(!means(&words("mn token create sn1"), &token("kim", false, true)));
+        assert!(!means(&words("mn operator list"), &token("kim", false, true)));
+        let operator = |remove: Option<&str>| {
+            Asked::Operate(Operation::Operator(Operator { remove: remove.map(str::to_owned) }))
+        };
+        assert!(means(&words("mn operator list"), &operator(None)));
+        assert!(means(&words("mn operator rm kim"), &operator(Some("kim"))));
+        assert!(!means(&words("mn operator list"), &operator(Some("kim"))));
+        assert!(!means(&words("mn serve"), &operator(None)));
     }
 
     #[test]

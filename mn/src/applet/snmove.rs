@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Command};
 use mn_core::command::{Asked, Operation, Snmove};
 
 use super::intake::Intake;
-use super::{Applet, Parsed, Usage, mode, operands, operating, option, switch, text, texts};
+use super::{Applet, Frame, Parsed, Usage, mode, operands, operating, option, switch, text, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "snmove", command, ask, usage_status: 1, bare_status: Some(1) };
@@ -49,19 +49,22 @@ fn command() -> Command {
 fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     // The order and the words are xCAT's.
     if matches.get_flag("ignorenodes") && matches.contains_id("postscripts") {
-        return Err(Usage::alone("-P and -i flags cannot be specified at the same time."));
+        return Err(Usage::alone("-P and -i flags cannot be specified at the same time.").framed(Frame::Said));
     }
     let mut words = texts(matches, "words").into_iter();
     let nodes = words.next();
     if let Some(word) = words.next() {
-        return Err(Usage::new(format!("Too many paramters.\n  because  {word:?} is a second noderange")));
+        return Err(Usage::new(format!("Too many paramters.\n  because  {word:?} is a second noderange"))
+            .framed(Frame::Said));
     }
     let source = text(matches, "source");
     if nodes.is_none() && source.is_none() {
-        return Err(Usage::new("A node range or the source service node must be specified."));
+        return Err(
+            Usage::new("A node range or the source service node must be specified.").framed(Frame::Said)
+        );
     }
     if matches.get_flag("liteonly") {
-        return Err(Usage::alone("The '-l' option is not supported for Linux nodes."));
+        return Err(Usage::alone("The '-l' option is not supported for Linux nodes.").framed(Frame::Server));
     }
     Ok(Asked::Operate(Operation::Snmove(Snmove {
         mode: mode(matches),

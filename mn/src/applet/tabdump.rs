@@ -8,7 +8,7 @@ use mn_core::command::{Asked, Query, Tabdump};
 use super::caller::{Caller, Steps};
 use super::intake::Intake;
 use super::out_file::OutFile;
-use super::{Applet, Parsed, Usage, base, operands, print, switch, text, texts};
+use super::{Applet, Frame, Parsed, Usage, base, operands, print, switch, text, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "tabdump", command, ask, usage_status: 1, bare_status: None };
@@ -67,7 +67,9 @@ fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
 
 /// Options that exclude each other, in xCAT's words.
 fn check(query: &Tabdump, has_file: bool) -> Result<(), Usage> {
-    let together = |flag| Err(Usage::alone(format!("You  cannot use the -n and {flag} flag together. ")));
+    let together = |flag| {
+        Err(Usage::alone(format!("You  cannot use the -n and {flag} flag together. ")).framed(Frame::Server))
+    };
     if query.last.is_some() {
         if query.describe {
             return together("-d");
@@ -81,7 +83,9 @@ fn check(query: &Tabdump, has_file: bool) -> Result<(), Usage> {
     }
     let Some(table) = &query.table else {
         return match () {
-            () if has_file => Err(Usage::alone("table name missing from the command input. ")),
+            () if has_file => {
+                Err(Usage::alone("table name missing from the command input. ").framed(Frame::Server))
+            }
             () if !query.select.is_empty() => Err(Usage::new("-w needs a table")),
             () if query.last.is_some() => Err(Usage::new("-n needs a table")),
             () => Ok(()),
@@ -90,7 +94,7 @@ fn check(query: &Tabdump, has_file: bool) -> Result<(), Usage> {
     if query.last.is_some() && !table.starts_with("auditlog") && !table.starts_with("eventlog") {
         return Err(Usage::alone(format!(
             "{table} table is not supported in tabdump -n. You may only use this option on the auditlog or the eventlog."
-        )));
+        )).framed(Frame::Server));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use mn_core::table::TableId;
 use super::caller::{Caller, Steps};
 use super::intake::Intake;
 use super::table::{explained, given, only, replayed, whole};
-use super::{Applet, Parsed, Usage, mode, operands, print, text};
+use super::{Applet, Frame, Parsed, Usage, mode, operands, print, text};
 
 pub(super) const APPLET: Applet =
     Applet { name: "tabedit", command, ask, usage_status: 1, bare_status: Some(1) };
@@ -42,7 +42,8 @@ fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
         let why = "The auditlog and eventlog tables may not be edited. Editing will cause index regeneration. Use the tabprune command.\n";
         return Ok(Parsed::End(why.to_owned(), 1));
     }
-    let id = TableId::named(&table).map_err(|_| Usage::alone(format!("No such table: {table}")))?;
+    let id = TableId::named(&table)
+        .map_err(|_| Usage::alone(format!("No such table: {table}")).framed(Frame::Server))?;
     if id.table().own {
         return Err(Usage::alone(format!("Table {table} is Drover's own and is not changed by hand.")));
     }

@@ -175,6 +175,38 @@ fn wrong_usage_is_said_in_xcats_words() {
 }
 
 #[test]
+fn one_object_is_renamed_at_a_time() {
+    assert!(parse("chdef n1,n2 -n n3", "").unwrap_err().contains("can only work on one object."));
+    assert!(parse("chdef n1 -n n3", "").is_ok());
+}
+
+#[test]
+fn wrong_usage_is_said_where_xcat_says_it() {
+    for (line, frame) in [
+        ("nodech n1", Frame::Own),
+        ("noderm", Frame::Own),
+        ("tabdump a b", Frame::Own),
+        ("tabdump -dn 3 auditlog", Frame::Server),
+        ("nodeset n1 boot -a", Frame::Server),
+        ("makedhcp -qn", Frame::Server),
+        ("makedns -d", Frame::Server),
+        ("updatenode n1 -Ff", Frame::Bare),
+        ("updatenode n1 -g", Frame::Server),
+        ("updatenode n1 -c", Frame::Said),
+        ("snmove", Frame::Said),
+        ("snmove n1 -l", Frame::Server),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let applet = find(words[0]).unwrap();
+        let matches = applet.definition().try_get_matches_from(&words).unwrap();
+        match (applet.ask)(&matches, &mut Intake::with("", PathBuf::new())) {
+            Err(usage) => assert_eq!(usage.frame, frame, "{line}"),
+            Ok(_) => panic!("{line}"),
+        }
+    }
+}
+
+#[test]
 fn the_usage_of_xcats_commands_begins_as_theirs() {
     for usage in [
         "chtab keycolname=keyvalue[,keycolname=keyvalue...] tablename.colname=newvalue [tablename.colname=newvalue...]",

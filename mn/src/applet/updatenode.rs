@@ -8,7 +8,7 @@ use mn_core::command::{Asked, Operation, Updatenode};
 
 use super::definition::split_list;
 use super::intake::Intake;
-use super::{Applet, Parsed, Usage, mode, operands, operating, option, switch, text, texts};
+use super::{Applet, Frame, Parsed, Usage, mode, operands, operating, option, switch, text, texts};
 
 pub(super) const APPLET: Applet =
     Applet { name: "updatenode", command, ask, usage_status: 1, bare_status: Some(1) };
@@ -69,35 +69,55 @@ fn check(matches: &ArgMatches) -> Result<(), Usage> {
     let (scripts, sync, software) = (is_given("scripts"), is_set("sync"), is_set("sw"));
     let (keys, to_sns, user) = (is_set("security"), is_set("snsync"), is_given("user"));
     let wrong = [
-        (user && keys, "-l option is not allowed with -k option."),
-        (user && to_sns, "-l option is not allowed with -f options."),
-        (sync && to_sns, "Choose either -f to sync the service nodes, or -F  to sync the nodes not both."),
+        (user && keys, Frame::Bare, "-l option is not allowed with -k option."),
+        (user && to_sns, Frame::Bare, "-l option is not allowed with -f options."),
+        (
+            sync && to_sns,
+            Frame::Bare,
+            "Choose either -f to sync the service nodes, or -F  to sync the nodes not both.",
+        ),
         (
             keys && (software || scripts || sync || to_sns),
+            Frame::Bare,
             "If you use the -k flag, you cannot specify the -S,-P,-f or -F flags.",
         ),
         (
             to_sns && (software || scripts),
+            Frame::Bare,
             "If you specify the -f flag you must not specify either the -S or -k or -P or -F flags",
         ),
         (
             is_set("genmypost"),
+            Frame::Server,
             "This option is only valid if site table precreatemypostscripts attribute is 1 or YES\n  because  \
              scripts are handed to a node when it asks for them; none are made ahead",
         ),
-        (is_set("cmdlineonly") && !software, "If you specify the -c flag you must specify the -S flag"),
+        (
+            is_set("cmdlineonly") && !software,
+            Frame::Said,
+            "If you specify the -c flag you must specify the -S flag",
+        ),
         (
             is_given("node-rcp") && !sync && !to_sns,
+            Frame::Said,
             "-r|--node-rcp option is valid when option -f or -F is specified",
         ),
-        (keys, "-k is not for the agents here: their keys and certificates are renewed by their connection"),
-        (to_sns, "-f has nothing to bring: service nodes fetch the files of their nodes with -F"),
-        (user, "-l is not for the agents here: they run scripts as who they run as, which is root"),
-        (is_set("updateallsw") || is_given("alt-source"), "-A and -d are for AIX nodes"),
-        (is_given("os"), "-o is not done here: nodeset NODERANGE osimage=NAME, then boot"),
+        (
+            keys,
+            Frame::Own,
+            "-k is not for the agents here: their keys and certificates are renewed by their connection",
+        ),
+        (to_sns, Frame::Own, "-f has nothing to bring: service nodes fetch the files of their nodes with -F"),
+        (
+            user,
+            Frame::Own,
+            "-l is not for the agents here: they run scripts as who they run as, which is root",
+        ),
+        (is_set("updateallsw") || is_given("alt-source"), Frame::Own, "-A and -d are for AIX nodes"),
+        (is_given("os"), Frame::Own, "-o is not done here: nodeset NODERANGE osimage=NAME, then boot"),
     ];
-    match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
-        Some((_, text)) => Err(Usage::alone(text)),
+    match wrong.into_iter().find(|(is_wrong, ..)| *is_wrong) {
+        Some((_, frame, text)) => Err(Usage::alone(text).framed(frame)),
         None => Ok(()),
     }
 }
@@ -126,7 +146,9 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
             scripts = Some(String::new());
             nodes
         }
-        (None, None) => return Err(Usage::new("The noderange should be the first argument.")),
+        (None, None) => {
+            return Err(Usage::new("The noderange should be the first argument.").framed(Frame::Said));
+        }
     };
     check(matches)?;
     if let Some(list) = words.next() {

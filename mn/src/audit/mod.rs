@@ -173,8 +173,19 @@ impl Audit {
     }
 }
 
-/// Gives the newest revision, and those that a command has made so far.
-type Trail = Box<dyn Fn() -> (Revision, Vec<Revision>) + Send>;
+/// What a command has left behind so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Left {
+    /// The newest revision there is.
+    pub(crate) seen: Revision,
+    /// Those that it made.
+    pub(crate) made: Vec<Revision>,
+    /// Why it was refused, wholly or in part.
+    pub(crate) why: String,
+}
+
+/// Gives what a command has left behind so far.
+type Trail = Box<dyn Fn() -> Left + Send>;
 
 /// An entry whose outcome is still to come; recorded when it is dropped, too.
 pub(crate) struct Pending {
@@ -185,11 +196,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// `trail` is asked at the end.
-    pub(crate) fn new(
-        audit: &Audit,
-        entry: Entry,
-        trail: impl Fn() -> (Revision, Vec<Revision>) + Send + 'static,
-    ) -> Self {
+    pub(crate) fn new(audit: &Audit, entry: Entry, trail: impl Fn() -> Left + Send + 'static) -> Self {
         Self { audit: audit.clone(), entry: Some(entry), trail: Box::new(trail) }
     }
 
@@ -200,9 +207,9 @@ impl Pending {
 
     fn record(&mut self, outcome: Outcome) {
         if let Some(entry) = self.entry.take() {
-            let (seen, made) = (self.trail)();
-            let made = made.iter().map(|revision| revision.value()).collect();
-            self.audit.record(Entry { outcome, seen: seen.value(), made, ..entry });
+            let left = (self.trail)();
+            let made = left.made.iter().map(|revision| revision.value()).collect();
+            self.audit.record(Entry { outcome, seen: left.seen.value(), made, why: left.why, ..entry });
         }
     }
 }

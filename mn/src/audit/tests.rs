@@ -52,7 +52,11 @@ async fn a_command_that_is_cut_off_is_recorded_too() {
     let (audit, keeper) = open(dir.path(), Limits::default()).unwrap();
     let stop = CancellationToken::new();
     let (_, read) = tokio::join!(keeper.run(stop.clone()), async {
-        let trail = || (Revision::new(7), vec![Revision::new(5), Revision::new(7)]);
+        let trail = || Left {
+            seen: Revision::new(7),
+            made: vec![Revision::new(5), Revision::new(7)],
+            why: "it was so".to_owned(),
+        };
         drop(Pending::new(&audit, entry("gone"), trail));
         Pending::new(&audit, entry("done"), trail).end(Outcome::Ended(3));
         let read = audit.newest(10).await.unwrap();

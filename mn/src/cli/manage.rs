@@ -7,14 +7,12 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use common::report::{Refusal, chain};
-use mn_core::command::{Asked, Operation, TokenCreate};
 use mn_core::table::nearest;
 
 use super::install::{Folders, install, left_out};
 use super::operator;
-use crate::applet::caller::Caller;
 use crate::applet::place::{dir, dir_arg, mn_arg};
-use crate::applet::{APPLETS, print, switch, text, texts};
+use crate::applet::{APPLETS, own, print, text};
 use crate::daemon::{self, InitOptions, ServeOptions};
 
 /// Runs one of the sub-commands; gives the exit status: 0 done, 1 refused, 2 wrong usage.
@@ -28,11 +26,7 @@ pub(super) fn run(words: Vec<OsString>) -> u8 {
         Some(("init", args)) => run_init(args, words),
         Some(("serve", args)) => run_serve(args),
         Some(("login", args)) => operator::login(args),
-        Some(("operator", args)) => return operator::run(args, words),
-        Some(("token", args)) => match args.subcommand() {
-            Some((_, args)) => return run_token(args, words),
-            None => return 2,
-        },
+        Some((name @ ("operator" | "token"), args)) => return own::run(name, args, words),
         Some(("check-config", args)) => run_check_config(args),
         Some(("install-applets", args)) => run_install(args),
         _ => return 2,
@@ -86,7 +80,7 @@ pub(super) fn command() -> Command {
         .arg_required_else_help(true)
         .arg(dir_arg().global(true))
         .arg(mn_arg().global(true))
-        .subcommands([init(), serve(), token(), operator::command(), operator::login_command()])
+        .subcommands([init(), serve(), own::token(), own::operator(), operator::login_command()])
         .subcommands([check_config(), install_command()])
 }
 
@@ -121,23 +115,6 @@ fn serve() -> Command {
                 .value_name("FILE")
                 .help("The configuration [default: DIR/mn.toml]"),
         )
-}
-
-fn token() -> Command {
-    let create = Command::new("create")
-        .about("Make a one-time token with which a service node joins or an operator logs in, and print it")
-        .arg(Arg::new("name").required(true).value_name("NAME").help("The service node, or the operator"))
-        .arg(switch("operator").help("It is for an operator, who gets his name by it and no rights"))
-        .arg(
-            Arg::new("address")
-                .long("address")
-                .value_name("IP:PORT")
-                .action(ArgAction::Append)
-                .help("Where it reaches the management node"),
-        )
-        .arg(switch("define").help("Define the service node first, if it is not"))
-        .arg(switch("json").help("Print the answer as JSON"));
-    Command::new("token").about("One-time tokens").subcommand_required(true).subcommand(create)
 }
 
 fn check_config() -> Command {
@@ -198,17 +175,6 @@ fn run_serve(args: &ArgMatches) -> Result<String, Refusal> {
     runtime::log::init("info");
     runtime::limits::raise_open_files();
     daemon::serve(&dir(args), &options).map(|()| String::new()).map_err(|error| error.refusal())
-}
-
-/// The daemon makes tokens: the store is its alone.
-fn run_token(args: &ArgMatches, words: Vec<String>) -> u8 {
-    let asked = Asked::Operate(Operation::TokenCreate(TokenCreate {
-        name: text(args, "name").unwrap_or_default(),
-        addresses: texts(args, "address"),
-        define: args.get_flag("define"),
-        operator: args.get_flag("operator"),
-    }));
-    Caller::ask_as("mn token", args, words, args.get_flag("json"), asked)
 }
 
 fn run_check_config(args: &ArgMatches) -> Result<String, Refusal> {

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`manage`] | `mn`'s own sub-commands |
-//! | [`operator`] | operators on other machines: `mn login`, `mn operator` |
+//! | [`operator`] | operators on other machines: `mn login` |
 //! | [`mod@install`] | names, pages and completions into folders |
 //! | [`complete`] | what may come next on a command line |
 

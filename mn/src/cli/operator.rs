@@ -1,12 +1,10 @@
-//! `mn login` on a workstation, and `mn operator` for those who may give commands from one.
+//! `mn login`: a workstation becomes an operator's.
 
 use clap::{Arg, ArgMatches, Command};
 use common::report::{Refusal, chain};
 use common::wire::join::Kind;
-use mn_core::command::{Asked, Operation, Operator};
 
-use crate::applet::caller::Caller;
-use crate::applet::{switch, text};
+use crate::applet::text;
 use crate::client::remote;
 
 /// `mn login`.
@@ -29,20 +27,6 @@ pub(super) fn login_command() -> Command {
         )
 }
 
-/// `mn operator`.
-pub(super) fn command() -> Command {
-    let json = || switch("json").help("Print the answer as JSON");
-    let remove = Command::new("rm")
-        .about("Let an operator go: his commands are refused from now on, and his links are cut")
-        .arg(Arg::new("name").required(true).value_name("NAME").help("The operator"))
-        .arg(json());
-    Command::new("operator")
-        .about("Who may give commands from other machines")
-        .subcommand_required(true)
-        .subcommand(Command::new("list").about("List the operators").arg(json()))
-        .subcommand(remove)
-}
-
 /// Runs `mn login`.
 pub(super) fn login(args: &ArgMatches) -> Result<String, Refusal> {
     let token = runtime::link::token::read(text(args, "token").as_deref()).map_err(|error| {
@@ -55,13 +39,4 @@ pub(super) fn login(args: &ArgMatches) -> Result<String, Refusal> {
     let home = remote::home();
     remote::login(&home, &token)?;
     Ok(format!("you are operator {} here, by {}\n", token.name, home.display()))
-}
-
-/// Runs `mn operator list` and `mn operator rm`.
-pub(super) fn run(args: &ArgMatches, words: Vec<String>) -> u8 {
-    let Some((verb, args)) = args.subcommand() else { return 2 };
-    let remove = if verb == "rm" { text(args, "name") } else { None };
-    let json = args.try_get_one::<bool>("json").ok().flatten().copied().unwrap_or_default();
-    let asked = Asked::Operate(Operation::Operator(Operator { remove }));
-    Caller::ask_as("mn operator", args, words, json, asked)
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use common::id::Revision;
+use common::id::{Revision, SnName};
+use common::wire::join::Kind;
 use mn_core::change::Outcome;
 use mn_core::command::Mode;
 use mn_core::model::Model;
@@ -10,6 +11,7 @@ use mn_core::talk::Line;
 
 use super::Ground;
 use crate::store::book::Planned;
+use crate::token;
 
 /// Plans a change on the newest model, commits it, says what was planned to be said, and waits for
 /// the service nodes that it touches; gives the exit status.
@@ -25,7 +27,7 @@ pub(crate) async fn perform(
             let outcome = plan(model);
             let note = note(&outcome.lines, outcome.status);
             let value = (outcome.lines, outcome.status);
-            Planned { note, record: !mode.dry_run, ..Planned::new(outcome.change, value) }
+            Planned { note, ..Planned::new(outcome.change, value) }
         })
         .await;
     let committed = match committed {
@@ -42,7 +44,7 @@ pub(crate) async fn perform(
     status
 }
 
-/// What the history says of a command that was refused, wholly or in part.
+/// What is on record of a command that was refused, wholly or in part.
 fn note(lines: &[Line], status: u8) -> String {
     let first = lines.iter().find_map(|line| match line {
         Line::Err(text) if status != 0 => Some(text),
@@ -51,7 +53,9 @@ fn note(lines: &[Line], status: u8) -> String {
     first.map(|text| text.chars().take(500).collect()).unwrap_or_default()
 }
 
-/// Waits until the service nodes that a change touches have applied it, and says which have not.
+/// Waits until the service nodes that a change touches have applied it, and says which have not. One
+/// that has never joined is no machine yet: a site is often defined before its service nodes are
+/// installed, and each command would say so of each of them. `lsslice` shows them.
 async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
     let delivery = &ground.site.delivery;
     let Ok(touched) = tokio::time::timeout(limit, delivery.touched_since(revision)).await else {
@@ -59,10 +63,17 @@ async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
         let _ = ground.replies.err(text).await;
         return;
     };
-    for (sn, why) in delivery.wait_all(touched, revision, limit).await {
+    let model = ground.model();
+    let joined = touched.into_iter().filter(|sn| has_joined(&model, sn));
+    for (sn, why) in delivery.wait_all(joined, revision, limit).await {
         let text = format!("{}: {sn} has not applied this yet: {why}", ground.command());
         if ground.replies.err(text).await.is_err() {
             return;
         }
     }
+}
+
+/// Whether a service node has a certificate of this authority.
+fn has_joined(model: &Model, sn: &SnName) -> bool {
+    token::member_key(model, Kind::ServiceNode, sn.as_str()).is_some()
 }

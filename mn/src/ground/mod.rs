@@ -89,7 +89,7 @@ impl Ground {
     /// Commits one step, planned on the newest model, under the name of `note` in the history.
     ///
     /// # Errors
-    /// When the daemon stops. A refusal of the planner is in the value, and is recorded.
+    /// When the daemon stops. A refusal of the planner is in the value, and is no revision.
     pub async fn step<T: Send + 'static>(
         &self,
         note: &'static str,
@@ -102,15 +102,14 @@ impl Ground {
                 Ok((change, value)) => {
                     Planned { note: note.to_owned(), record: true, ..Planned::new(Some(change), Ok(value)) }
                 }
-                Err(refusals) => {
-                    Planned { note: refused(&refusals), record: true, ..Planned::new(None, Err(refusals)) }
-                }
+                Err(refusals) => Planned { note: refused(&refusals), ..Planned::new(None, Err(refusals)) },
             })
             .await
     }
 
-    /// Says why not; gives the exit status.
+    /// Says why not, also on record; gives the exit status.
     pub async fn refuse(&self, refusals: &[Refusal]) -> u8 {
+        self.by.made.refuse(&refused(refusals));
         for refusal in refusals {
             if self.replies.err(refusal.render(self.command())).await.is_err() {
                 break;
@@ -152,7 +151,7 @@ pub(crate) fn fault(error: &BookError) -> Refusal {
     }
 }
 
-/// A refusal as the history keeps it.
+/// A refusal as the record of commands keeps it.
 pub(crate) fn refused(refusals: &[Refusal]) -> String {
     match refusals {
         [] => "refused".to_owned(),

@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use self::report::Report;
 use super::speaker::Speaker;
-use crate::ground::Ground;
+use crate::ground::{Ground, refused};
 use crate::push::{Delivery, NotApplied, View};
 use crate::store::book::{Book, BookError, By, Planned};
 
@@ -85,6 +85,7 @@ impl Mover {
         match outcome {
             Ok(()) => report.say(&arguments, speaker).await,
             Err(Stopped::Refused(refusals)) => {
+                by.made.refuse(&refused(&refusals));
                 for refusal in refusals {
                     speaker.err(refusal.render("snmove")).await;
                 }
@@ -106,10 +107,7 @@ impl Mover {
     ) -> Result<(), Stopped> {
         let model = self.book.read();
         let plans = snmove::plan(&model, arguments);
-        let plans = match plans.map_err(Stopped::Refused).and_then(|plans| self.check_targets(plans)) {
-            Ok(plans) => plans,
-            Err(stopped) => return Err(self.recorded(stopped, by).await),
-        };
+        let plans = plans.map_err(Stopped::Refused).and_then(|plans| self.check_targets(plans))?;
         report.planned(&plans);
         if arguments.mode.dry_run {
             return Ok(());
@@ -119,18 +117,6 @@ impl Mover {
             self.drive(id, arguments, by, speaker, report).await?;
         }
         Ok(())
-    }
-
-    /// Writes a refusal into the history: who tried what, and why it was not done.
-    async fn recorded(&self, stopped: Stopped, by: &By) -> Stopped {
-        if let Stopped::Refused(refusals) = &stopped {
-            let note = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            let entry = |_: &Model| Planned { note, record: true, ..Planned::new(None, ()) };
-            if let Err(error) = self.book.change(by.clone(), entry).await {
-                warn!(%error, "refused move was not recorded");
-            }
-        }
-        stopped
     }
 
     /// A target must be there: it is given everything before anyone is told anything.

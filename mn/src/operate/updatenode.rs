@@ -12,6 +12,7 @@ use common::id::{NodeName, SnName};
 use common::wire::work::{Receipt, RunAnswer, RunResult, StepOutcome, Work};
 use mn_core::change::updatenode::{self, Batch};
 use mn_core::command::Updatenode;
+use mn_core::model::Model;
 use mn_core::talk::{Line, warning};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -41,18 +42,17 @@ pub(super) async fn run(ground: &Ground, args: Updatenode) -> u8 {
     let Ok(planned) = planned else {
         return ground.refuse(&[common::report::Refusal::new("planning failed by a bug of ours")]).await;
     };
-    let note = planned.as_ref().err().map(|refusals| refused(refusals)).unwrap_or_default();
-    let recorded = ground
-        .site
-        .book
-        .change(ground.by.clone(), move |_| Planned { note, record: true, ..Planned::new(None, ()) })
-        .await;
-    if let Err(error) = recorded {
-        return ground.fault(&error).await;
+    if planned.is_ok() && !args.mode.dry_run {
+        // What runs on nodes changes them, so it is in the history.
+        let ran = |_: &Model| Planned { record: true, ..Planned::new(None, ()) };
+        if let Err(error) = ground.site.book.change(ground.by.clone(), ran).await {
+            return ground.fault(&error).await;
+        }
     }
     match planned {
         // In the frame of every command with a noderange, as xCAT's server refuses it.
         Err(refusals) if args.nodes.expand(&ground.model()).is_err() => {
+            ground.by.made.refuse(&refused(&refusals));
             for refusal in refusals {
                 // Whoever has gone does not hear it.
                 let _ = ground.say(Line::Err(refusal.render("Error"))).await;

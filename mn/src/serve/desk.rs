@@ -22,7 +22,7 @@ use super::asker::Asker;
 use super::execute;
 use super::places::Places;
 use crate::applet;
-use crate::audit::Pending;
+use crate::audit::{Left, Pending};
 use crate::ground::{Ground, Replies, Site, Way};
 use crate::store::book::{By, Made};
 
@@ -140,7 +140,7 @@ impl Desk {
         let made = Made::default();
         let pending = Pending::new(&self.site.audit, entry, {
             let (book, made) = (self.site.book.clone(), made.clone());
-            move || (book.read().revision(), made.revisions())
+            move || Left { seen: book.read().revision(), made: made.revisions(), why: made.why() }
         });
         let (asked, words) = match self.judge(asker, asked, words).await {
             Ok(allowed) => allowed,
@@ -214,6 +214,7 @@ impl Desk {
 /// The words behind the command's name, without its noderange and without where the daemon is.
 fn arguments(words: &[String], facts: &Facts<'_>) -> String {
     let mut operand = facts.operand();
+    let mut is_own = words.first().is_some_and(|word| applet::find(applet::program(word)).is_none());
     let mut kept: Vec<&str> = Vec::new();
     let mut words = words.iter().skip(1).map(String::as_str);
     while let Some(word) = words.next() {
@@ -222,6 +223,8 @@ fn arguments(words: &[String], facts: &Facts<'_>) -> String {
                 words.next();
             }
             _ if word.starts_with("--dir=") || word.starts_with("--mn=") => {}
+            // A sub-command of `mn` is the command's name, and no argument of it.
+            _ if is_own && word == facts.command => is_own = false,
             _ if operand == Some(word) => operand = None,
             _ => kept.push(word),
         }
@@ -242,7 +245,7 @@ fn names_server(words: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mn_core::command::{Command, Define, Nodels, Query, Range};
+    use mn_core::command::{Command, Define, Nodels, Operation, Operator, Query, Range};
 
     fn words(line: &str) -> Vec<String> {
         line.split(' ').map(str::to_owned).collect()
@@ -259,6 +262,9 @@ mod tests {
         let define = Define { objects: Some(Range::new("n1")), ..Define::default() };
         let asked = Asked::Change(Command::Chdef(define));
         assert_eq!(arguments(&words("chdef n1 ip=1"), &Facts::of(&asked)), "n1 ip=1");
+        let asked = Asked::Operate(Operation::Operator(Operator { remove: Some("operator".to_owned()) }));
+        let line = "/usr/sbin/mn --dir /x operator rm operator";
+        assert_eq!(arguments(&words(line), &Facts::of(&asked)), "rm operator");
     }
 
     #[test]

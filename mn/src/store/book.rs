@@ -5,9 +5,9 @@
 //! is ever stale), commits what has queued up as one group, publishes the model, and only then
 //! answers: what was answered is on the disk, and whoever reads sees it.
 //!
-//! Each recorded command is a revision, a refused one too (with no edits and its reason as the
-//! note), so that one sequence tells who did or tried what. Reads are not recorded: they would wait
-//! for the disk.
+//! Each change is a revision, and what acts on the world without changing the model (scripts that
+//! were run, a file that was written) may ask to be one. A refused command is none, and waits for no
+//! disk: why it was refused goes to who records commands ([`Made`]).
 
 mod made;
 mod upkeep;
@@ -68,9 +68,9 @@ impl By {
 pub struct Planned<T> {
     /// What to commit.
     pub change: Option<Change>,
-    /// For the history: the reason of a refusal, the name of a step.
+    /// For the record: the reason of a refusal, the name of a step.
     pub note: String,
-    /// Record the command even where it changes nothing.
+    /// Make a revision of it even where it changes nothing.
     pub record: bool,
     /// How far a service node's reports are stored with it.
     pub cursor: Option<(SnName, Cursor)>,
@@ -279,6 +279,7 @@ fn prepare<T: Send + 'static>(
     if edits.iter().any(|edit| edit.key.as_str().contains('\0')) {
         return (None, Box::new(move |_| drop(answer.send(Err(BookError::OddKey)))));
     }
+    let (made, why) = (by.made, note.clone());
     let step = (record || cursor.is_some() || !edits.is_empty()).then(|| Step {
         commit: Commit {
             edits,
@@ -290,6 +291,9 @@ fn prepare<T: Send + 'static>(
         },
         after: after.filter(|_| is_current),
     });
+    if step.is_none() {
+        made.refuse(&why);
+    }
     let finish = move |done: Result<Option<Revision>, BookError>| {
         drop(answer.send(done.map(|revision| Committed { revision, value })));
     };

@@ -328,3 +328,47 @@ fn every_shell_completes_what_the_daemon_knows_now() {
         assert_eq!(shell.completed(&site, "tabdump nodeli"), ["nodelist"], "{shell:?}");
     }
 }
+
+#[test]
+fn what_changes_nothing_is_no_revision_and_is_on_record_all_the_same() {
+    let site = Site::new();
+    site.ok("mkdef n1,n2 groups=all arch=ppc64");
+    let before = site.newest();
+    let refused = [
+        ("chdef n1 nosuch=1", "'nosuch' is not a valid attribute name"),
+        ("nodech n1 nosuch.x=1", "nosuch.x not a valid table.column"),
+        ("noderm n9", "Invalid nodes and/or groups in noderange: n9"),
+        ("nodeset n1 osimage=q", "Cannot find the OS image q"),
+        ("snmove n1 -d sn9 --dry-run", "sn9 is not a service node"),
+        ("snmove n1 -d sn9", "sn9 is not a service node"),
+        ("updatenode n1 -P nosuch", "nosuch does not exist"),
+        ("updatenode n9", "n9"),
+        ("undo 99", "there is no revision 99"),
+        ("makenetworks --dry-run", ""),
+    ];
+    for (line, _) in refused {
+        site.line(line);
+    }
+    site.ok("chdef --dry-run n1 arch=x86_64");
+    site.ok("chdef n1 arch=ppc64");
+    site.ok("nodech n1 nodetype.arch=ppc64");
+    assert_eq!(site.newest(), before);
+    let all = site.ok("history --all");
+    for (line, why) in refused {
+        assert!(all.lines().any(|shown| shown.contains(line) && shown.contains(why)), "{line}: {all}");
+    }
+    // Nodes that go together are one change.
+    site.ok("noderm n1,n2");
+    assert_eq!(site.newest(), before + 1);
+}
+
+#[test]
+fn a_service_node_that_has_never_joined_is_no_reason_to_complain() {
+    let site = Site::new();
+    let said = site.line("mkdef sn1 groups=service setupdhcp=1");
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+    site.ok("mkdef n1 groups=all");
+    let said = site.line("chdef n1 servicenode=sn1 mac=52:54:00:00:00:01");
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+    assert!(site.line("lsslice").out.contains("sn1"));
+}

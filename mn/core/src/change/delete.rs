@@ -51,7 +51,7 @@ pub(crate) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
 /// Nodes that go together. Taken out one by one, each row of each would be followed by the indexes on
 /// its own.
 #[derive(Debug, Default)]
-struct Nodes {
+pub(super) struct Nodes {
     places: Option<Places>,
     names: BTreeSet<String>,
     rows: Vec<(TableId, RowKey, Option<Row>)>,
@@ -63,14 +63,20 @@ impl Nodes {
         self.names.contains(name)
     }
 
-    fn take(&mut self, model: &Model, kind: &'static ObjectType, name: &str) {
+    /// Adds a node.
+    pub(super) fn take(&mut self, model: &Model, kind: &'static ObjectType, name: &str) {
         self.names.insert(name.to_owned());
         let places = self.places.get_or_insert_with(|| Places::of(model, kind));
         self.rows.extend(places.rows(model, name).into_iter().map(|(table, key)| (table, key, None)));
     }
 
+    /// Adds a row that is about one of them.
+    pub(super) fn take_row(&mut self, table: TableId, key: RowKey) {
+        self.rows.push((table, key, None));
+    }
+
     /// Removes every row of theirs.
-    fn remove(&mut self, draft: &mut Draft) {
+    pub(super) fn remove(&mut self, draft: &mut Draft) {
         if !self.rows.is_empty() {
             draft.put_all(std::mem::take(&mut self.rows));
         }

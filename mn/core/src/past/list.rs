@@ -71,13 +71,13 @@ impl Table {
             let mut record = json!({
                 "kind": "command", "revision": made, "at": entry.at, "time": times(entry.at),
                 "author": author, "from": entry.host, "command": words, "words": entry.words,
-                "note": note(&entry.outcome).unwrap_or_default(), "rows": null,
+                "note": note(entry).unwrap_or_default(), "rows": null,
             });
             outcome(&mut record, Some(entry));
             return Line::Record(record);
         }
         let revision = made.map_or_else(|| "-".to_owned(), ToString::to_string);
-        self.text(&revision, (&times(entry.at), &author), "-", (&words, note(&entry.outcome)))
+        self.text(&revision, (&times(entry.at), &author), "-", (&words, note(entry)))
     }
 
     fn text(
@@ -101,9 +101,10 @@ impl Table {
 pub(super) const HERE: &str = "localhost";
 
 /// What a line says of what became of a command, where that is not plain.
-fn note(outcome: &Outcome) -> Option<String> {
-    match outcome {
+fn note(entry: &Entry) -> Option<String> {
+    match &entry.outcome {
         Outcome::Ended(0) => None,
+        Outcome::Ended(_) if !entry.why.is_empty() => Some(printable(&entry.why)),
         Outcome::Denied(why) => Some(format!("refused: {}", printable(why))),
         Outcome::More(count) => Some(format!("refused: {count} more like this in the same minute")),
         other => Some(other.text()),

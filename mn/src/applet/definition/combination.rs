@@ -138,6 +138,10 @@ pub(super) fn operands(matches: &ArgMatches, name: &str, operands: &Operands) ->
         let refusal = Usage::new("Cannot use '-z' with '-o' or a noderange.");
         return Err(Usage { more: Some(example), ..refusal });
     }
+    if is_given(matches, "rename") && operands.objects.as_ref().is_some_and(|names| names.text.contains(','))
+    {
+        return Err(Usage::new("The '-n' option (changing object name) can only work on one object."));
+    }
     let is_named = operands.objects.is_some() || types == ["site"] || is_all || is_stanza;
     if name != "lsdef" && !is_named {
         let text = "No object names were provided.";

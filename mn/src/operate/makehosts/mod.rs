@@ -18,7 +18,7 @@ use serde_json::json;
 
 pub(crate) use self::file::finish_interrupted;
 use self::file::{FileError, Hold};
-use crate::ground::{Ground, refused};
+use crate::ground::Ground;
 use crate::host::user_name;
 use crate::store::book::Planned;
 
@@ -44,7 +44,7 @@ pub(super) async fn run(ground: &Ground, args: Makehosts) -> u8 {
             let refusal = refusal(&error, &shown);
             // Names that are unknown, and warnings, come before.
             let _ = ground.replies.lines(outcome.lines).await;
-            note(ground, refused(std::slice::from_ref(&refusal)), &[refusal]).await
+            ground.refuse(&[refusal]).await
         }
         Err(_) => ground.refuse(&[Refusal::new("it failed by a bug of ours")]).await,
     }
@@ -123,26 +123,26 @@ fn show(args: &Makehosts, path: &Path, edited: &Edited, talk: &mut Talk<'_>) {
 
 async fn conclude(ground: &Ground, what: Made, outcome: Outcome) -> u8 {
     let text = match what {
+        Made::Wrote { added: 0, removed: 0 } => String::new(),
         Made::Wrote { added, removed } => format!("{added} lines added, {removed} removed"),
         Made::Nothing | Made::Shown => {
             let _ = ground.replies.lines(outcome.lines).await;
             return outcome.status;
         }
     };
-    let status = note(ground, text, &[]).await;
+    let status = if text.is_empty() { 0 } else { record(ground, text).await };
     let _ = ground.replies.lines(outcome.lines).await;
     outcome.status.max(status)
 }
 
-/// Records the command, and refuses where there is something to refuse.
-async fn note(ground: &Ground, note: String, refusals: &[Refusal]) -> u8 {
+/// Writes into the history that the file was changed.
+async fn record(ground: &Ground, note: String) -> u8 {
     let by = ground.by.clone();
     let recorded =
         ground.site.book.change(by, move |_| Planned { note, record: true, ..Planned::new(None, ()) }).await;
     match recorded {
         Err(error) => ground.fault(&error).await,
-        Ok(_) if refusals.is_empty() => 0,
-        Ok(_) => ground.refuse(refusals).await,
+        Ok(_) => 0,
     }
 }
 

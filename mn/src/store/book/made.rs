@@ -1,6 +1,6 @@
-//! The revisions that one command made, for who records the command.
+//! What became of one command, for who records it: the revisions that it made, or why it made none.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::id::Revision;
 
@@ -8,23 +8,49 @@ use common::id::Revision;
 /// that runs for days.
 const MOST: usize = 64;
 
-/// The revisions of one command, as they are committed. Clones share them.
+/// The most that is kept of a reason, in characters.
+const LONGEST: usize = 500;
+
+/// The revisions of one command, as they are committed, and why it was refused. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Made(Arc<Mutex<Vec<Revision>>>);
+pub struct Made(Arc<Mutex<Trail>>);
+
+#[derive(Debug, Default)]
+struct Trail {
+    revisions: Vec<Revision>,
+    why: String,
+}
 
 impl Made {
     /// Takes one in.
     pub(super) fn note(&self, revision: Revision) {
-        // A list that was pushed to is whole whatever panicked beside it.
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.len() < MOST {
-            made.push(revision);
+        let mut made = self.lock();
+        if made.revisions.len() < MOST {
+            made.revisions.push(revision);
         }
     }
 
-    /// Those so far, in their order.
+    /// Takes in why it was refused, wholly or in part; the first reason is kept.
+    pub(crate) fn refuse(&self, why: &str) {
+        let mut made = self.lock();
+        if made.why.is_empty() {
+            made.why = why.chars().take(LONGEST).collect();
+        }
+    }
+
+    /// The revisions so far, in their order.
     pub(crate) fn revisions(&self) -> Vec<Revision> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().revisions.clone()
+    }
+
+    /// Why it was refused; empty where it was not.
+    pub(crate) fn why(&self) -> String {
+        self.lock().why.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Trail> {
+        // A list that was pushed to is whole whatever panicked beside it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -38,5 +64,8 @@ mod tests {
         (1..=1000).for_each(|number| made.clone().note(Revision::new(number)));
         assert_eq!(made.revisions().len(), MOST);
         assert_eq!(made.revisions()[0], Revision::new(1));
+        made.clone().refuse(&"x".repeat(10 * LONGEST));
+        made.refuse("later");
+        assert_eq!(made.why(), "x".repeat(LONGEST));
     }
 }

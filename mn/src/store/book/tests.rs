@@ -59,14 +59,18 @@ async fn plans_that_queue_up_see_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refused_command_is_in_the_history() {
+async fn a_refused_command_is_no_revision_and_its_reason_is_known() {
     let (_folder, book, _parts) = opened();
     let words = vec!["chdef".to_owned(), "nosuch".to_owned()];
     let by = By { author: "root".to_owned(), words, ..By::default() };
-    let plan = |_: &Model| Planned { note: "refused: no".to_owned(), record: true, ..Planned::new(None, ()) };
-    let revision = book.change(by.clone(), plan).await.unwrap().revision.unwrap();
+    let plan = |_: &Model| Planned { note: "refused: no".to_owned(), ..Planned::new(None, ()) };
+    let before = book.read().revision();
+    assert_eq!(book.change(by.clone(), plan).await.unwrap().revision, None);
+    assert_eq!((book.read().revision(), by.made.why().as_str()), (before, "refused: no"));
+    let ran = |_: &Model| Planned { record: true, ..Planned::new(None, ()) };
+    let revision = book.change(by.clone(), ran).await.unwrap().revision.unwrap();
     let record = book.history().record(revision).unwrap().unwrap();
-    assert_eq!((record.author, record.words, record.note.as_str()), (by.author, by.words, "refused: no"));
+    assert_eq!((record.author, record.words, record.note.as_str()), (by.author, by.words, ""));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -378,6 +378,7 @@ fn an_image_is_shown_after_its_node() {
         groups=all
         provmethod=i1
         imagetype=linux
+        objtype=osimage
         osvers=alma9
     ! Warning: [mn]: n2: could not find information for osimage i2
     Object name: n2

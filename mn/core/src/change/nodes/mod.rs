@@ -76,19 +76,20 @@ pub(crate) fn remove(model: &Model, args: &Noderm, context: &Context) -> Outcome
         let nodes = existing(model, args.nodes.clone(), talk)?;
         let kind = kind("node")?;
         let discovered = discovered(model);
-        let mut parts = Vec::new();
+        let (mut parts, mut going) = (Vec::new(), delete::Nodes::default());
         for name in nodes {
             if let Some(reason) = refused.reason(&name) {
                 talk.error(reason);
                 continue;
             }
-            delete::remove(draft, kind, &name);
+            going.take(draft.model(), kind, &name);
             for (table, key) in discovered.get(&name).into_iter().flatten() {
-                draft.remove_row(*table, key);
+                going.take_row(*table, key.clone());
             }
             talk.record(|| json!({"node": name, "result": "removed"}));
             parts.push(Part { kind, name, is_new: false });
         }
+        going.remove(draft);
         Some(parts)
     })
 }

@@ -68,6 +68,19 @@ fn every_node_has_a_line_in_xcats_form() {
 }
 
 #[test]
+fn a_row_without_an_address_is_an_error_where_all_rows_are_meant() {
+    let definitions = format!("{SITE}\nhosts n3 hostnames=x\nhosts strange otherinterfaces=-a:10.0.0.9");
+    let (file, said) = make(&definitions, &Makehosts::default(), &[], "");
+    assert_eq!(
+        said,
+        "err Error: [mn]: Invalid IP Addr '' for node 'n3'.\nerr Error: [mn]: Invalid IP Addr '' for node 'strange'.\n"
+    );
+    assert!(file.contains("10.0.0.9 strange-a ") && !file.contains("n3"), "{file}");
+    let (_, said) = make(&definitions, &Makehosts::default(), &["n3"], "");
+    assert_eq!(said, "err Warning: [mn]: Ignoring node 'n3', it can not be resolved.\n");
+}
+
+#[test]
 fn options_change_the_order_of_the_names() {
     let line = |args: Makehosts| {
         let (file, _) = make(&SITE.replace("www.cluster.test", "www"), &args, &["n1"], "");

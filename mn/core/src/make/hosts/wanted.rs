@@ -98,8 +98,10 @@ impl Making<'_, '_> {
         let found = file::addresses_of(self.before, node).filter(|_| addresses.is_empty() && is_named);
         let found = found.map(|ip| ip.to_string());
         addresses.extend(found.as_deref());
-        if addresses.is_empty() && is_named && !is_deleted {
-            self.talk.warn(&format!("Ignoring node '{node}', it can not be resolved."));
+        match addresses.is_empty() && !is_deleted {
+            true if is_named => self.talk.warn(&format!("Ignoring node '{node}', it can not be resolved.")),
+            true => self.talk.error(&format!("Invalid IP Addr '' for node '{node}'.")),
+            false => {}
         }
         for (at, text) in addresses.into_iter().enumerate() {
             match text.parse() {

@@ -54,6 +54,10 @@ pub(super) fn attributes(model: &Model, name: &str) -> (Option<Vec<Shown<'static
         .into_iter()
         .map(|(name, value)| Shown { name: name.into(), value: value.into(), place: None })
         .collect();
+    if said.is_none() {
+        // Its type stands among its attributes, as in xCAT.
+        shown.push(Shown { name: "objtype".into(), value: "osimage".into(), place: None });
+    }
     shown.sort_by(|a, b| a.name.cmp(&b.name));
     (Some(shown), said)
 }
