@@ -84,13 +84,15 @@ enum Versioned<T> {
     V1(T),
 }
 
-pub(super) fn encode(entry: &Entry) -> Result<Arc<[u8]>, EntryError> {
+pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, EntryError> {
+    /// What most entries fit into, so that memory is asked for once.
+    const USUAL: usize = 1024;
     // Encoding plain data into memory fails only where a sequence has no known length; none here.
-    let bytes = postcard::to_stdvec(&Versioned::V1(entry)).unwrap_or_default();
+    let bytes = postcard::to_extend(&Versioned::V1(entry), Vec::with_capacity(USUAL)).unwrap_or_default();
     if bytes.is_empty() || bytes.len() > MAX_ENTRY {
         return Err(EntryError::TooLong { key: entry.key(), len: bytes.len() });
     }
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
 pub(super) fn decode(key: &Key, bytes: &[u8]) -> Result<Entry, EntryError> {

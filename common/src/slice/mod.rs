@@ -107,7 +107,7 @@ impl Slice {
     /// When the entry encodes to more than [`MAX_ENTRY`] bytes; the slice is unchanged then.
     pub fn put(&mut self, entry: Entry) -> Result<(), EntryError> {
         let bytes = entry::encode(&entry)?;
-        self.put_record(Record { hash: Digest::of(&bytes), entry, bytes });
+        self.put_record(Record { hash: Digest::of(&bytes), entry, bytes: bytes.into() });
         Ok(())
     }
 

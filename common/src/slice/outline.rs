@@ -136,7 +136,7 @@ impl Encoded {
     /// # Errors
     /// When it is too long to be.
     pub fn of(entry: &Entry) -> Result<Self, EntryError> {
-        Ok(Self { key: entry.key(), bytes: entry::encode(entry)? })
+        Ok(Self { key: entry.key(), bytes: entry::encode(entry)?.into() })
     }
 }
 

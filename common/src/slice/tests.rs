@@ -25,7 +25,7 @@ fn version_1_bytes_of_an_entry_are_kept_for_ever() {
 fn an_entry_under_a_foreign_key_is_refused() {
     let bytes = entry::encode(&host("mn", 1)).unwrap();
     let key = Key::Host("other".to_owned());
-    let got = Slice::new().put_encoded(Encoded { key: key.clone(), bytes });
+    let got = Slice::new().put_encoded(Encoded { key: key.clone(), bytes: bytes.into() });
     assert_eq!(got, Err(EntryError::ForeignKey { key }));
 }
 

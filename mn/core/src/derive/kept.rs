@@ -9,11 +9,12 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use common::id::{NodeName, SnName};
+use common::slice::Script;
 
 use super::node::{self, Entry};
 use crate::model::{Model, Network};
 use crate::moves;
-use crate::node::{addresses_of, pool_of, primary_ip, service_node_named};
+use crate::node::{addresses_of, pool_of, primary_ip, script_lists, scripts_in, service_node_named};
 
 /// How many names of servers are remembered: a site has a few, unless each node has one of its own.
 const NAMES: usize = 4096;
@@ -30,6 +31,9 @@ pub(super) struct Kept<'a> {
     pool: RefCell<Option<(NodeName, Rc<[SnName]>)>>,
     /// What is common of the node that was derived last.
     common: RefCell<Option<(NodeName, Option<Entry>)>>,
+    /// The lists of scripts of the node that was asked for last, and what they come to: those of the
+    /// next node are mostly the same.
+    scripts: RefCell<(Vec<String>, Vec<Script>)>,
 }
 
 impl<'a> Kept<'a> {
@@ -41,6 +45,7 @@ impl<'a> Kept<'a> {
             servers: RefCell::default(),
             pool: RefCell::default(),
             common: RefCell::default(),
+            scripts: RefCell::default(),
         }
     }
 
@@ -73,6 +78,17 @@ impl<'a> Kept<'a> {
         let found = node::common(self, node);
         self.common.replace(Some((node.clone(), found.clone())));
         found
+    }
+
+    /// The scripts of a node.
+    pub(super) fn scripts_of(&self, node: &NodeName) -> Vec<Script> {
+        let lists = script_lists(self.model, node);
+        let mut kept = self.scripts.borrow_mut();
+        if kept.0 != lists {
+            let scripts = scripts_in(self.model, &lists);
+            *kept = (lists, scripts);
+        }
+        kept.1.clone()
     }
 
     /// The addresses of a service node.

@@ -96,21 +96,24 @@ impl Derived {
     /// Derives one node anew; says whether the slice's needs have changed, so that what stands on
     /// them ([`Derived::base`]) is to be derived anew too.
     fn node(&mut self, kept: &Kept<'_>, sn: &SnName, name: &NodeName) -> bool {
-        let wanted = match node::derive(kept, sn, name) {
+        // A name that is needed has an entry where no node of the slice is called so.
+        let is_named = self.counts.contains_key(&Need::Host(name.to_string()));
+        let was_there = is_named && self.outline.contains(&Key::Node(name.clone()));
+        let (wanted, is_there) = match node::derive(kept, sn, name) {
             Some((node, needs)) => {
                 self.put(&Entry::Node(Box::new(node)));
-                needs
+                (needs, true)
             }
             None => {
                 self.outline.remove(&Key::Node(name.clone()));
-                BTreeSet::new()
+                (BTreeSet::new(), false)
             }
         };
+        let mut changed = is_named && was_there != is_there;
         let had = self.needs.get(name).cloned().unwrap_or_default();
         if *had == wanted {
-            return false;
+            return changed;
         }
-        let mut changed = false;
         for need in wanted.difference(&had) {
             let count = self.counts.entry(need.clone()).or_insert(0);
             *count += 1;

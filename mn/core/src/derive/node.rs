@@ -7,9 +7,9 @@ use common::slice::{Interface, JoinSecret, Netboot, Node, PoolMember, Role};
 
 use super::kept::{Kept, Place};
 use super::{Need, boot, servers};
-use crate::model::Model;
+use crate::model::{Model, RowsOf};
 use crate::moves::{self, Step};
-use crate::node::{epoch_of, image_of, names_of, pool_of, scripts_of, text};
+use crate::node::{epoch_of, image_of, names_of, pool_of};
 use crate::table::{RowKey, schema as table};
 
 /// What a service node is to a node now; none where it has nothing to do with it.
@@ -56,8 +56,10 @@ pub(super) fn derive(kept: &Kept<'_>, sn: &SnName, name: &NodeName) -> Option<En
 pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Option<Entry> {
     let model = kept.model;
     let place = Place::of(model, name);
-    let pool = members(kept, name, place);
-    let servers = servers::servers(kept, name, &pool, place)?;
+    let resources = model.rows_of(table::NODERES, name.as_str());
+    let master = resources.text("xcatmaster");
+    let pool = members(kept, name, master.as_deref(), place);
+    let servers = servers::servers(kept, &resources, &pool, place)?;
     let interfaces = interfaces(model, name, place);
     let state = boot::derive(model, name);
     let mut needs = BTreeSet::new();
@@ -65,11 +67,7 @@ pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Option<Entry> {
     needs.extend(networks.map(|network| Need::Network(network.to_string())));
     needs.extend(image_of(model, name).map(Need::Image));
     needs.extend(pool.iter().map(|member| Need::Host(member.sn.to_string())));
-    needs.extend(
-        text(model, table::NODERES, name, "xcatmaster")
-            .filter(|n| n.parse::<std::net::Ipv4Addr>().is_err())
-            .map(Need::Host),
-    );
+    needs.extend(master.filter(|n| n.parse::<std::net::Ipv4Addr>().is_err()).map(Need::Host));
     let node = Node {
         name: name.clone(),
         role: Role::Owner,
@@ -77,9 +75,9 @@ pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Option<Entry> {
         pool,
         interfaces,
         servers,
-        netboot: netboot(model, name),
+        netboot: netboot(&resources),
         boot: state,
-        scripts: scripts_of(model, name),
+        scripts: kept.scripts_of(name),
         join: secret(model, name),
         agent_key: agent_key(model, name),
         rests: moves::rests(model, name),
@@ -88,12 +86,11 @@ pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Option<Entry> {
 }
 
 /// The pool with the address of each member that the node uses.
-fn members(kept: &Kept<'_>, node: &NodeName, place: Place<'_>) -> Vec<PoolMember> {
+fn members(kept: &Kept<'_>, node: &NodeName, master: Option<&str>, place: Place<'_>) -> Vec<PoolMember> {
     let model = kept.model;
-    let master = text(model, table::NODERES, node, "xcatmaster");
     let mut pool = Vec::new();
     for (at, sn) in kept.pool_of(node).iter().enumerate() {
-        let named = master.as_deref().filter(|_| at == 0).map(|name| model.resolve(name)).unwrap_or_default();
+        let named = master.filter(|_| at == 0).map(|name| model.resolve(name)).unwrap_or_default();
         let near = named.iter().copied().find(|address| place.is_near(*address));
         let of_sn = || kept.addresses_of(sn).iter().copied().find(|address| place.is_near(*address));
         if let Some(address) = near.or_else(of_sn) {
@@ -135,8 +132,8 @@ fn interfaces(model: &Model, node: &NodeName, place: Place<'_>) -> Vec<Interface
     interfaces
 }
 
-fn netboot(model: &Model, node: &NodeName) -> Netboot {
-    match text(model, table::NODERES, node, "netboot").unwrap_or_default().as_str() {
+fn netboot(resources: &RowsOf<'_>) -> Netboot {
+    match resources.cell("netboot").as_deref().unwrap_or_default() {
         "pxe" => Netboot::Pxe,
         "petitboot" => Netboot::Petitboot,
         word if word.starts_with("grub2") => Netboot::Grub2,

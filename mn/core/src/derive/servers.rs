@@ -2,24 +2,22 @@
 
 use std::net::Ipv4Addr;
 
-use common::id::NodeName;
 use common::slice::{PoolMember, Servers};
 
 use super::kept::{Kept, Place};
-use crate::model::{Gateway, Network, Server};
-use crate::node::text;
-use crate::table::schema as table;
+use crate::model::{Gateway, Network, RowsOf, Server};
 
-/// The servers that a node is told of; none where its owner has no address for it.
+/// The servers that a node is told of, of its rows of `noderes`; none where its owner has no address
+/// for it.
 pub(super) fn servers(
     kept: &Kept<'_>,
-    node: &NodeName,
+    resources: &RowsOf<'_>,
     pool: &[PoolMember],
     place: Place<'_>,
 ) -> Option<Servers> {
     let (model, network) = (kept.model, place.network);
     let owner = pool.first()?;
-    let cell = |column| text(model, table::NODERES, node, column);
+    let cell = |column| resources.text(column);
     let master = owner.address;
     let one = |server: &Server| pick(kept, server, network, master);
     let boot_server = cell("tftpserver").map(named).or_else(|| {

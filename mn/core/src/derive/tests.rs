@@ -110,7 +110,7 @@ fn edit(draft: &mut Draft, kind: u8, which: u8, value: u8) {
             table::NODERES,
             &RowKey::one("gpu"),
             "xcatmaster",
-            ["", "sn1e", "10.0.0.12"][usize::from(value) % 3],
+            ["", "sn1e", "10.0.0.12", "sn9e"][usize::from(value) % 4],
         ),
         5 => draft.set(
             table::CHAIN,
@@ -127,6 +127,22 @@ fn edit(draft: &mut Draft, kind: u8, which: u8, value: u8) {
             ["0", "1"][usize::from(value) % 2],
         ),
         9 => draft.set(table::AGENT, &key, "connected", "1"),
+        11 => draft.set(
+            table::NODERES,
+            &RowKey::one("sn1"),
+            "servicenode",
+            pools[usize::from(value) % pools.len()],
+        ),
+        // Service nodes may have an address from a group.
+        12 => draft.set(
+            table::HOSTS,
+            &RowKey::one("service"),
+            "hostnames",
+            ["", "sn9e"][usize::from(value) % 2],
+        ),
+        13 => draft.remove_row(table::HOSTS, &RowKey::one("sn2")),
+        14 => draft.set(table::HOSTS, &RowKey::one("service"), "ip", &format!("10.0.0.{}", 20 + value % 3)),
+        15 => draft.set(table::POSTSCRIPTS, &key, "postscripts", ["", "a,b", "b"][usize::from(value) % 3]),
         _ => draft.set(table::HOSTS, &RowKey::one("sn2"), "ip", &format!("10.0.0.{}", 12 + value % 3)),
     }
 }
@@ -137,7 +153,7 @@ proptest! {
     /// Following changes gives the slices that deriving everything anew gives, and says whose
     /// digests differ.
     #[test]
-    fn following_is_deriving(changes in prop::collection::vec(prop::collection::vec((0u8..11, any::<u8>(), any::<u8>()), 1..4), 1..12)) {
+    fn following_is_deriving(changes in prop::collection::vec(prop::collection::vec((0u8..16, any::<u8>(), any::<u8>()), 1..4), 1..12)) {
         let mut model = fixture::model(CLUSTER);
         let mut derivation = Derivation::new(&model, FACTS);
         for edits in changes {

@@ -33,6 +33,9 @@ const SHARED: &[TableId] = &[
     table::ROUTES,
 ];
 
+/// Tables in which a service node is looked up on behalf of others: who it is, and its addresses.
+const OF_SERVICE_NODES: &[TableId] = &[table::NODELIST, table::HOSTS, table::NICS];
+
 impl Touched {
     /// What these edits concern.
     pub fn by(before: &Model, after: &Model, edits: &[Edit]) -> Self {
@@ -45,10 +48,13 @@ impl Touched {
                 return Self::Everything;
             }
             for model in [before, after] {
-                // A node of a slice may be a service node or be named by one: `hosts` and `nics`
-                // rows of service nodes are addresses that other nodes' entries hold.
+                // Addresses of service nodes are in other nodes' entries.
+                let concerns_all = |name: &NodeName| {
+                    OF_SERVICE_NODES.contains(&edit.table) && model.is_service_node(name.as_str())
+                };
                 match named(edit, model) {
-                    Whom::Node(name) if model.is_service_node(name.as_str()) => return Self::Everything,
+                    Whom::Node(name) if concerns_all(&name) => return Self::Everything,
+                    Whom::Group(members) if members.iter().any(concerns_all) => return Self::Everything,
                     Whom::Node(name) => {
                         nodes.insert(name);
                     }

@@ -54,6 +54,11 @@ impl Inherited {
         }
     }
 
+    /// Whether some group sets any column.
+    pub(super) fn has_any(&self, table: TableId) -> bool {
+        self.0.contains_key(&table)
+    }
+
     /// Whether some group sets a column.
     pub(super) fn has(&self, table: TableId, column: &str) -> bool {
         self.0.get(&table).is_some_and(|columns| columns.contains_key(column))

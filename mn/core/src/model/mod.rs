@@ -18,6 +18,7 @@ mod inherited;
 pub mod mac;
 pub mod network;
 mod record;
+mod rows;
 pub mod value;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use self::inherited::Inherited;
 pub use self::mac::MacEntry;
 pub use self::network::{Gateway, Network, Server};
 pub use self::record::Record;
+pub(crate) use self::rows::RowsOf;
 pub use self::value::{Origin, Sourced, Value};
 use crate::table::schema::{HOSTS, MAC, NICS, NODEGROUP, NODELIST, SITE};
 use crate::table::{Edit, Row, RowKey, TableId, Tables};
@@ -245,20 +247,20 @@ impl Model {
 
     /// The names and addresses of a node: its own first, then those of its other interfaces.
     pub fn addresses(&self, node: &str) -> Vec<Address> {
-        let is_used = |table| self.tables.count(table) > 0;
-        let cell = |table, column| {
-            if is_used(table) { self.cell(table, node, column).unwrap_or_default() } else { Value::default() }
-        };
+        fn cell<'a>(rows: &RowsOf<'a>, column: &str) -> Value<'a> {
+            rows.cell(column).unwrap_or_default()
+        }
+        let (nics, hosts) = (self.rows_of(NICS, node), self.rows_of(HOSTS, node));
         let nics = address::Nics {
-            ips: &cell(NICS, "nicips"),
-            suffixes: &cell(NICS, "nichostnamesuffixes"),
-            prefixes: &cell(NICS, "nichostnameprefixes"),
-            aliases: &cell(NICS, "nicaliases"),
+            ips: &cell(&nics, "nicips"),
+            suffixes: &cell(&nics, "nichostnamesuffixes"),
+            prefixes: &cell(&nics, "nichostnameprefixes"),
+            aliases: &cell(&nics, "nicaliases"),
         };
         let hosts = address::Hosts {
-            ip: &cell(HOSTS, "ip"),
-            names: &cell(HOSTS, "hostnames"),
-            others: &cell(HOSTS, "otherinterfaces"),
+            ip: &cell(&hosts, "ip"),
+            names: &cell(&hosts, "hostnames"),
+            others: &cell(&hosts, "otherinterfaces"),
         };
         address::all(node, &hosts, &nics)
     }

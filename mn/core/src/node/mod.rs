@@ -43,8 +43,14 @@ pub(crate) fn epoch_of(model: &Model, node: &NodeName) -> Epoch {
 /// The scripts of a node that are files of the served tree, each once, in xCAT's order: defaults,
 /// image, node.
 pub fn scripts_of(model: &Model, node: &NodeName) -> Vec<Script> {
+    scripts_in(model, &script_lists(model, node))
+}
+
+/// The scripts of these lists.
+pub(crate) fn scripts_in(model: &Model, lists: &[String]) -> Vec<Script> {
     let mut scripts: Vec<Script> = Vec::new();
-    for words in script_words(model, node) {
+    let words = lists.iter().flat_map(|list| list.split(',').map(str::trim));
+    for words in words.filter(|words| !words.is_empty()) {
         let mut parts = words.split_whitespace();
         let Some(name) = parts.next() else { continue };
         let arguments: Vec<String> = parts.map(str::to_owned).collect();
@@ -61,18 +67,16 @@ pub fn script_hash(model: &Model, name: &str) -> Option<Digest> {
     boot::file_hash(model, &format!("install/postscripts/{name}"))
 }
 
-/// The words of all script lists that concern a node, postscripts before postbootscripts.
-fn script_words(model: &Model, node: &NodeName) -> Vec<String> {
-    let mut words = Vec::new();
+/// All lists of scripts that concern a node, postscripts before postbootscripts.
+pub(crate) fn script_lists(model: &Model, node: &NodeName) -> Vec<String> {
+    let mut lists = Vec::new();
     let defaults = model.tables().row(table::POSTSCRIPTS, "xcatdefaults");
     let image = image_of(model, node);
+    let rows = model.rows_of(table::POSTSCRIPTS, node.as_str());
     for column in ["postscripts", "postbootscripts"] {
         let defaults = defaults.and_then(|row| row.cell(column)).map(str::to_owned);
         let image = image.as_deref().and_then(|image| boot::image_cell(model, table::OSIMAGE, image, column));
-        let own = text(model, table::POSTSCRIPTS, node, column);
-        for list in [defaults, image, own].into_iter().flatten() {
-            words.extend(list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned));
-        }
+        lists.extend([defaults, image, rows.text(column)].into_iter().flatten());
     }
-    words
+    lists
 }

@@ -32,7 +32,10 @@ impl Row {
 
     /// The value of a column; none where it is not set.
     pub fn cell(&self, column: &str) -> Option<&str> {
-        self.cells().find(|(name, _)| *name == column).map(|(_, value)| value)
+        // In the order of their names: behind its place it is not.
+        let (_, value) =
+            self.cells().find(|(name, _)| *name >= column).filter(|(name, _)| *name == column)?;
+        Some(value)
     }
 
     /// The same row with a column set, or unset by an empty value.
