@@ -170,6 +170,11 @@ impl Progress {
         // Who has gone needs no word.
         let _ = self.0.blocking_send(vec![reply]);
     }
+
+    /// Whether nobody listens any more, as far as was noticed.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 impl Writing {

@@ -127,7 +127,7 @@ pub(crate) async fn history(ground: &Ground, args: Asked) -> u8 {
             return Ok(0);
         }
         let names = args.objects.as_ref().map(|range| past::names(&now, range)).transpose()?;
-        let chosen = Chosen::new(history, &now, (&args, &context.server), names.as_ref(), log)?;
+        let chosen = Chosen::new(history, &now, (&args, &context.server), names.as_ref(), log, pace)?;
         let table = past::list::Table::new(now.revision(), &context);
         table.head().into_iter().for_each(&mut *out);
         chosen.each(pace, |event| {
@@ -149,13 +149,13 @@ pub(crate) async fn revisions(ground: &Ground, prefix: String) -> u8 {
     answer(ground, move |history, now, out, _| {
         // Looked for among so many only: a tab must not read the whole journal.
         let first = Revision::new(now.revision().value().saturating_sub(10_000));
-        let fitting = history
-            .range(first..=now.revision())
-            .rev()
-            .flatten()
-            .filter(|record| record.author != "mn" && record.revision.to_string().starts_with(&prefix));
-        for record in fitting.take(OFFERED) {
-            let deed = super::deed(record);
+        let revisions = (first.value().max(1)..=now.revision().value()).rev().map(Revision::new);
+        let fitting = revisions
+            .filter(|revision| revision.to_string().starts_with(&prefix))
+            .filter_map(|revision| history.brief(revision).ok().flatten())
+            .filter(|brief| brief.author != "mn");
+        for brief in fitting.take(OFFERED) {
+            let deed = super::deed_in_brief(brief);
             out(Line::Out(format!("{}\t{}", deed.revision, deed.command())));
         }
         Ok(0)
@@ -187,9 +187,9 @@ pub(super) fn touching(
     now: &Model,
     names: &Names,
     (first, last): (Revision, Revision),
+    pace: &mut Pace,
 ) -> Result<BTreeSet<Revision>, StoreError> {
-    let mut found = BTreeSet::new();
-    let mut walk = history.walk();
+    let mut wanted = Vec::new();
     for table in TABLES.iter().map(mn_core::table::Table::id) {
         let mut rows = BTreeSet::new();
         for name in names.iter() {
@@ -201,17 +201,10 @@ pub(super) fn touching(
             });
             rows.extend(named.map(|(key, _)| key.clone()));
         }
-        for row in &rows {
-            walk.find(table, row, last, |touch| {
-                let revision = touch.record.revision;
-                if revision >= first {
-                    found.insert(revision);
-                }
-                (revision < first).then_some(())
-            })?;
-        }
+        wanted.extend(rows.into_iter().map(|row| (table, row)));
     }
-    Ok(found)
+    let total = last.value().saturating_sub(first.value());
+    history.touching(wanted, (first, last), |at| pace.at(last.value().saturating_sub(at.value()), total))
 }
 
 /// Says in the log that a part of the history is damaged.

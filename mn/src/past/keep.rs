@@ -93,8 +93,8 @@ pub(crate) async fn forget(ground: &Ground, args: Forget) -> u8 {
             (When::Revision(_), revision) => revision,
         };
         let oldest = history.oldest().map_err(|error| fault(&error))?;
-        let begins = history.record(first_kept.max(oldest)).map_err(|error| fault(&error))?;
-        Ok((first_kept, oldest, begins.map(|record| record.at)))
+        let begins = history.brief(first_kept.max(oldest)).map_err(|error| fault(&error))?;
+        Ok((first_kept, oldest, begins.map(|brief| brief.at)))
     });
     let (first_kept, oldest, at) = match found.await {
         Ok(Ok(found)) => found,

@@ -28,7 +28,7 @@ use mn_core::table::{RowKey, TableId};
 pub(crate) use self::ask::{at, diff, explain, history, revisions};
 pub(crate) use self::keep::{forget, keep};
 pub(crate) use self::take::undo;
-use crate::store::{History, Record, States, StoreError, Walk};
+use crate::store::{Brief, History, Record, States, StoreError, Walk};
 
 /// The state that an operator means; none where that is not known.
 ///
@@ -64,8 +64,8 @@ fn revision(history: &History, now: &Model, when: When) -> Result<Revision, Refu
 /// Says that the history does not go back so far.
 fn forgotten(history: &History, oldest: Revision, what: &str) -> Refusal {
     let refusal = Refusal::new(format!("the history does not go back to {what}"));
-    match history.record(oldest) {
-        Ok(Some(record)) => refusal.because(format!("it begins at revision {oldest}, {}", local(record.at))),
+    match history.brief(oldest) {
+        Ok(Some(brief)) => refusal.because(format!("it begins at revision {oldest}, {}", local(brief.at))),
         _ => refusal.because(format!("it begins at revision {oldest}")),
     }
     .attempt(format!("mn history {oldest}.. --reverse, to see its beginning"))
@@ -102,7 +102,13 @@ fn times(zone: &str, is_json: bool) -> impl Fn(u64) -> String + use<> {
 
 fn deed(record: Record) -> Deed {
     let Record { revision, at, author, words, note, edits, .. } = record;
-    Deed { revision, at, author, words, note, edits }
+    Deed { revision, at, author, words, note, rows: edits.len(), edits }
+}
+
+/// The same, of which only what stands before the edits was read.
+fn deed_in_brief(brief: Brief) -> Deed {
+    let Brief { revision, at, author, words, note, rows } = brief;
+    Deed { revision, at, author, words, note, rows, edits: Vec::new() }
 }
 
 /// The transaction that gave a cell its value, as it was at `newest`; a whole row where the column

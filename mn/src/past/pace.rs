@@ -25,12 +25,13 @@ impl Pace {
         Self { progress, next: runtime::clock::now() + PATIENCE }
     }
 
-    /// So much of so much is done.
-    pub(super) fn at(&mut self, done: u64, total: u64) {
+    /// So much of so much is done; gives whether anybody still waits for it.
+    pub(super) fn at(&mut self, done: u64, total: u64) -> bool {
         let now = runtime::clock::now();
         if now >= self.next {
             self.next = now + EVERY;
             self.progress.at("reading the history", done, total);
         }
+        !self.progress.is_gone()
     }
 }

@@ -17,7 +17,7 @@ use mn_core::past::{Deed, Names};
 
 use super::ask::touching;
 use super::pace::Pace;
-use super::{deed, fault, forgotten, revision};
+use super::{deed, deed_in_brief, fault, forgotten, revision};
 use crate::audit::Back;
 use crate::store::History;
 
@@ -87,11 +87,13 @@ impl<'a> Chosen<'a> {
         (args, server): (&'a Asked, &'a str),
         names: Option<&'a Names>,
         log: Option<Back>,
+        pace: &mut Pace,
     ) -> Result<Self, Refusal> {
         let (first, last) = span(history, now, args)?;
         let candidates = match names.filter(|names| names.iter().count() <= WALKED) {
             Some(names) => {
-                let found = touching(history, now, names, (first, last)).map_err(|error| fault(&error))?;
+                let found =
+                    touching(history, now, names, (first, last), pace).map_err(|error| fault(&error))?;
                 Candidates::These(found.into_iter().collect())
             }
             None => Candidates::Span(first.value(), last.value()),
@@ -135,7 +137,9 @@ impl<'a> Chosen<'a> {
     /// The next that is to be shown, from the newest on.
     fn next(&mut self, pace: &mut Pace) -> Result<Option<Event>, Refusal> {
         loop {
-            pace.at(self.total - self.candidates.len(), self.total);
+            if !pace.at(self.total - self.candidates.len(), self.total) {
+                return Ok(None);
+            }
             let revision = self.candidates.newest();
             if let Some(entry) = self.logged(revision)? {
                 let is_shown_as_deed = entry.made.iter().any(|made| self.candidates.has(*made));
@@ -155,7 +159,7 @@ impl<'a> Chosen<'a> {
                 return Ok(Some(Event::Deed(Box::new(deed), entry)));
             }
             // A refused change has a revision and changed nothing; what it was about, its words say.
-            if let Some(entry) = entry.filter(|_| deed.edits.is_empty())
+            if let Some(entry) = entry.filter(|_| deed.rows == 0)
                 && self.filter.holds_command(&entry)
             {
                 return Ok(Some(Event::Given(entry)));
@@ -174,7 +178,11 @@ impl<'a> Chosen<'a> {
     }
 
     fn read(&self, revision: Revision) -> Result<Option<Deed>, Refusal> {
-        self.history.record(revision).map(|record| record.map(deed)).map_err(|error| fault(&error))
+        let read = match self.filter.needs_edits() {
+            true => self.history.record(revision).map(|record| record.map(deed)),
+            false => self.history.brief(revision).map(|brief| brief.map(deed_in_brief)),
+        };
+        read.map_err(|error| fault(&error))
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use common::id::{Digest, Revision};
 
 use super::format::{self, Damage, Written};
+use super::page::Page;
 use super::{StoreError, key};
 
 /// How much sled may keep in memory, in bytes. Rows live in the model; sled only needs its upper
@@ -163,6 +164,22 @@ pub(super) fn record(
 ) -> Result<Option<(format::Record, Digest)>, StoreError> {
     let Some(bytes) = sealed(db, &key::record(revision))? else { return Ok(None) };
     opened(revision, &bytes).map(Some)
+}
+
+/// A journal record without its edits; none where there is none.
+pub(super) fn brief(db: &sled::Db, revision: Revision) -> Result<Option<format::Brief>, StoreError> {
+    let Some(bytes) = sealed(db, &key::record(revision))? else { return Ok(None) };
+    let damaged = |damage| StoreError::DamagedRecord { revision, damage };
+    let (brief, _) = format::brief(&bytes).map_err(damaged)?;
+    if brief.revision == revision { Ok(Some(brief)) } else { Err(damaged(Damage::Misplaced)) }
+}
+
+/// A journal record whose edits are to be looked up one by one; none where there is none.
+pub(super) fn page(db: &sled::Db, revision: Revision) -> Result<Option<Page>, StoreError> {
+    let Some(bytes) = sealed(db, &key::record(revision))? else { return Ok(None) };
+    let damaged = |damage| StoreError::DamagedRecord { revision, damage };
+    let page = Page::open(bytes).map_err(damaged)?;
+    if page.brief().revision == revision { Ok(Some(page)) } else { Err(damaged(Damage::Misplaced)) }
 }
 
 /// The journal record of a revision, of its sealed bytes, and its digest.

@@ -11,8 +11,9 @@ use common::id::Revision;
 use mn_core::draft::merged;
 use mn_core::table::{Edit, Row, RowKey, TableId};
 
+use super::page::{Found, Page};
 use super::pending::Pending;
-use super::{Record, StoreError, engine, key, load};
+use super::{Brief, Record, StoreError, engine, key, load};
 
 /// How many edits are gathered before those of one row become one.
 const MERGED: usize = 50_000;
@@ -30,7 +31,7 @@ pub struct History {
 #[derive(Clone, Debug)]
 pub struct Touch {
     /// The transaction.
-    pub record: Arc<Record>,
+    pub record: Arc<Brief>,
     /// What the row was.
     pub before: Option<Row>,
     /// What it became.
@@ -62,6 +63,52 @@ impl History {
         Ok(engine::record(&self.db, revision)?.map(|(record, _)| record))
     }
 
+    /// The same without its edits, which may be hundreds of thousands.
+    ///
+    /// # Errors
+    /// When the record is damaged or the disk refuses.
+    pub fn brief(&self, revision: Revision) -> Result<Option<Brief>, StoreError> {
+        engine::brief(&self.db, revision)
+    }
+
+    /// The revisions within a span that touched any of these rows. Each record is read once, however
+    /// many of the rows it touched; `at` hears of each, and ends the search by saying no.
+    ///
+    /// # Errors
+    /// When a record is damaged or the disk refuses.
+    pub fn touching(
+        &self,
+        rows: impl IntoIterator<Item = (TableId, RowKey)>,
+        (first, last): (Revision, Revision),
+        mut at: impl FnMut(Revision) -> bool,
+    ) -> Result<BTreeSet<Revision>, StoreError> {
+        let mut next: BTreeMap<Revision, Vec<(TableId, RowKey)>> = BTreeMap::new();
+        for (table, row) in rows {
+            if let Some(revision) = self.last_touch(table, &row)? {
+                next.entry(revision).or_default().push((table, row));
+            }
+        }
+        let mut found = BTreeSet::new();
+        while let Some((revision, rows)) = next.pop_last() {
+            if revision < first || !at(revision) {
+                break;
+            }
+            let Some(page) = engine::page(&self.db, revision)? else { continue };
+            let damaged = |damage| StoreError::DamagedRecord { revision, damage };
+            for (table, row) in rows {
+                let Some(touch) = page.find(table, &row).map_err(damaged)? else { continue };
+                if revision <= last {
+                    found.insert(revision);
+                }
+                // A chain only ever leads back.
+                if touch.prior > Revision::ZERO && touch.prior < revision {
+                    next.entry(touch.prior).or_default().push((table, row));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The transactions of a range, read one by one as they are asked for; from either end.
     pub fn range(
         &self,
@@ -82,7 +129,7 @@ impl History {
         let (mut low, mut high) = (self.oldest()?.value().saturating_sub(1), newest.value());
         while low < high {
             let middle = low + (high - low).div_ceil(2);
-            match self.record(Revision::new(middle))? {
+            match self.brief(Revision::new(middle))? {
                 Some(record) if record.at > time => high = middle - 1,
                 _ => low = middle,
             }
@@ -95,10 +142,10 @@ impl History {
     /// # Errors
     /// When a record between is damaged or the disk refuses.
     pub fn between(&self, from: Revision, to: Revision) -> Result<Vec<Edit>, StoreError> {
-        self.between_with(from, to, |_| ())
+        self.between_with(from, to, |_| true)
     }
 
-    /// The same; `at` hears of each revision that is read. What is in memory at once is no more than
+    /// The same; `at` hears of each revision that is read, and ends it by saying no. What is in memory at once is no more than
     /// twice what comes out, however often the same rows were changed.
     ///
     /// # Errors
@@ -107,12 +154,14 @@ impl History {
         &self,
         from: Revision,
         to: Revision,
-        mut at: impl FnMut(Revision),
+        mut at: impl FnMut(Revision) -> bool,
     ) -> Result<Vec<Edit>, StoreError> {
         let (mut edits, mut most) = (Vec::new(), MERGED);
         for record in self.range(from.next()..=to) {
             let record = record?;
-            at(record.revision);
+            if !at(record.revision) {
+                break;
+            }
             edits.extend(record.edits);
             if edits.len() > most {
                 edits = merged(edits);
@@ -172,7 +221,7 @@ impl History {
 
     /// For walking through the histories of single rows.
     pub const fn walk(&self) -> Walk<'_> {
-        Walk { history: self, known: BTreeMap::new(), edits: 0 }
+        Walk { history: self, known: BTreeMap::new(), size: 0 }
     }
 }
 
@@ -182,13 +231,13 @@ impl History {
 #[derive(Debug)]
 pub struct Walk<'a> {
     history: &'a History,
-    known: BTreeMap<Revision, Arc<Record>>,
-    /// How many edits they hold.
-    edits: usize,
+    known: BTreeMap<Revision, Arc<Page>>,
+    /// How many bytes they take.
+    size: usize,
 }
 
-/// How many edits a walk keeps in memory.
-const KEPT_EDITS: usize = 200_000;
+/// How many bytes of records a walk keeps in memory.
+const KEPT: usize = 64 << 20;
 
 impl Walk<'_> {
     /// Looks at the times that a row was touched, newest first, from `newest` back to what is
@@ -205,16 +254,12 @@ impl Walk<'_> {
     ) -> Result<Option<T>, StoreError> {
         let mut next = self.history.last_touch(table, row)?;
         while let Some(revision) = next {
-            let Some(record) = self.record(revision)? else { return Ok(None) };
-            let is_it = |edit: &Edit| edit.table == table && edit.key == *row;
-            let (Some(first), Some(last)) =
-                (record.edits.iter().position(is_it), record.edits.iter().rfind(|edit| is_it(edit)))
-            else {
+            let Some(page) = self.page(revision)? else { return Ok(None) };
+            let damaged = |damage| StoreError::DamagedRecord { revision, damage };
+            let Some(Found { before, after, prior }) = page.find(table, row).map_err(damaged)? else {
                 return Ok(None);
             };
-            let before = record.edits.get(first).and_then(|edit| edit.before.clone());
-            let prior = record.priors.get(first).copied().unwrap_or_default();
-            let touch = Touch { before, after: last.after.clone(), record: Arc::clone(&record) };
+            let touch = Touch { before, after, record: Arc::clone(page.brief()) };
             if revision <= newest
                 && let Some(found) = look(&touch)
             {
@@ -226,17 +271,17 @@ impl Walk<'_> {
         Ok(None)
     }
 
-    fn record(&mut self, revision: Revision) -> Result<Option<Arc<Record>>, StoreError> {
+    fn page(&mut self, revision: Revision) -> Result<Option<Arc<Page>>, StoreError> {
         if let Some(known) = self.known.get(&revision) {
             return Ok(Some(Arc::clone(known)));
         }
-        let Some(record) = self.history.record(revision)?.map(Arc::new) else { return Ok(None) };
-        if self.edits > KEPT_EDITS {
+        let Some(page) = engine::page(&self.history.db, revision)?.map(Arc::new) else { return Ok(None) };
+        if self.size > KEPT {
             self.known.clear();
-            self.edits = 0;
+            self.size = 0;
         }
-        self.edits += record.edits.len();
-        self.known.insert(revision, Arc::clone(&record));
-        Ok(Some(record))
+        self.size += page.size();
+        self.known.insert(revision, Arc::clone(&page));
+        Ok(Some(page))
     }
 }

@@ -37,6 +37,7 @@ mod history;
 mod key;
 mod load;
 mod lookup;
+mod page;
 mod pending;
 mod prune;
 mod rows;
@@ -52,7 +53,7 @@ use mn_core::table::{Edit, RowKey, TableId, Tables};
 
 use self::engine::{Engine, Writes};
 use self::format::{Base, FORMAT, Head};
-pub use self::format::{Cursor, Damage, Issued, Record};
+pub use self::format::{Brief, Cursor, Damage, Issued, Record};
 pub use self::history::{History, Touch, Walk};
 use self::pending::Pending;
 pub(crate) use self::states::IDLE;

@@ -83,6 +83,14 @@ fn touched(store: &Store, key: &str, newest: u64) -> Vec<u64> {
         None::<()>
     });
     seen.unwrap();
+    let span = (Revision::new(1), Revision::new(newest));
+    let at_once = history.touching([(site, RowKey::one(key))], span, |_| true).unwrap();
+    assert!(at_once.iter().rev().map(|revision| revision.value()).eq(found.iter().copied()), "{at_once:?}");
+    assert!(history.touching([(site, RowKey::one(key))], span, |_| false).unwrap().is_empty());
+    for revision in at_once {
+        let (brief, whole) = (history.brief(revision).unwrap(), history.record(revision).unwrap());
+        assert_eq!(brief.map(|brief| brief.rows), whole.map(|record| record.edits.len()));
+    }
     found
 }
 

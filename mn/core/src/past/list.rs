@@ -52,7 +52,7 @@ impl Table {
         self.text(
             &deed.revision.to_string(),
             (&times(deed.at), &deed.author),
-            &deed.edits.len().to_string(),
+            &deed.rows.to_string(),
             (&deed.command(), note),
         )
     }
@@ -166,7 +166,7 @@ fn record(deed: &Deed, server: &str, times: Times<'_>) -> Value {
         "command": deed.command(),
         "words": deed.words,
         "note": deed.note,
-        "rows": deed.edits.len(),
+        "rows": deed.rows,
     })
 }
 
@@ -201,6 +201,7 @@ mod tests {
             author: author.to_owned(),
             words: words(text),
             note: note.to_owned(),
+            rows: Vec::len(&edits),
             edits,
         };
         vec![

@@ -30,7 +30,9 @@ pub struct Deed {
     pub words: Vec<String>,
     /// What became of it, where that is not plain.
     pub note: String,
-    /// What it changed.
+    /// How many rows it changed.
+    pub rows: usize,
+    /// What it changed; none where only the rest was read.
     pub edits: Vec<Edit>,
 }
 

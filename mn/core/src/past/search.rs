@@ -30,13 +30,18 @@ impl<'a> Filter<'a> {
         Self { args, names, model, server, ranges: BTreeMap::new() }
     }
 
+    /// Whether it looks at what transactions changed.
+    pub const fn needs_edits(&self) -> bool {
+        !self.args.tables.is_empty() || self.names.is_some()
+    }
+
     /// Whether a transaction is to be shown; `entry` is what the audit log has of its command.
     pub fn holds(&self, deed: &Deed, entry: Option<&Entry>) -> bool {
         let (user, from) = deed.who();
         let is_asked_for = self.args.all || !self.args.authors.is_empty();
         let is_failed = || match entry {
             Some(entry) => entry.outcome.is_failed(),
-            None => deed.edits.is_empty() && !deed.note.is_empty(),
+            None => deed.rows == 0 && !deed.note.is_empty(),
         };
         (is_asked_for || !is_daemon(deed))
             && any(&self.args.authors, |author| deed.author == author || user == author)
