@@ -38,7 +38,6 @@ const VALUED: &[(&str, char)] = &[("attributes", 'i'), ("rename", 'n'), ("select
 pub(super) fn with_objects(command: Command, usage: &'static str) -> Command {
     let command = command
         .override_usage(usage)
-        .infer_long_args(true)
         .help_template("\nUsage: {name} - {about}\n\n{usage}\n\n{all-args}{after-help}")
         .after_help(types_help())
         // `-h` may come with `-t` and `-i`, so that it is looked at when all words are read.

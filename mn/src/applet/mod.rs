@@ -363,6 +363,8 @@ fn base(name: &'static str, about: &'static str) -> Command {
         .disable_help_flag(true)
         .disable_help_subcommand(true)
         .args_override_self(true)
+        // As xCAT's: `--with` is enough where nothing else begins so.
+        .infer_long_args(true)
         .arg(
             Arg::new("help")
                 .short('h')

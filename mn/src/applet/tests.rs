@@ -175,6 +175,13 @@ fn wrong_usage_is_said_in_xcats_words() {
 }
 
 #[test]
+fn long_options_may_be_cut_short() {
+    assert_eq!(asked("nodels --with n1 groups"), asked("nodels n1 groups -H"));
+    assert_eq!(asked("makehosts --longname --other n1"), asked("makehosts -l -o n1"));
+    assert_eq!(asked("lsdef --stan n1"), asked("lsdef -z n1"));
+}
+
+#[test]
 fn one_object_is_renamed_at_a_time() {
     assert!(parse("chdef n1,n2 -n n3", "").unwrap_err().contains("can only work on one object."));
     assert!(parse("chdef n1 -n n3", "").is_ok());

@@ -129,12 +129,27 @@ impl Large {
         for value in ["usercomment=one", "usercomment=two"] {
             self.whole(ground, &["chdef", "all", value, "--no-wait"], Some(2.0))?;
         }
+        self.past(ground)?;
         self.whole(ground, &["chdef", &one, "usercomment=three", "--no-wait"], None)?;
         self.whole(ground, &["chdef", &one, "usercomment=four"], None)?;
         self.whole(ground, &["nodech", "all", "noderes.nfsserver=sn001", "--no-wait"], None)?;
         self.whole(ground, &["nodeset", "all", "boot", "--no-wait"], None)?;
         self.whole(ground, &["nodeset", "all", "offline", "--no-wait"], None)?;
         Ok(())
+    }
+
+    /// What the last two changes of every node did, and the last of them taken back.
+    fn past(&mut self, ground: &Ground) -> Result<()> {
+        ground.run(&["lsmn", "--json"])?;
+        let shown: serde_json::Value = serde_json::from_slice(&std::fs::read(ground.said())?)?;
+        let newest = shown.get(0).and_then(|mn| mn.get("revision")).and_then(serde_json::Value::as_u64);
+        let newest = newest.ok_or("lsmn does not say the newest revision")?;
+        let node = site::node(self.size.nodes / 2);
+        self.whole(ground, &["mn", "diff", &format!("{}..{newest}", newest - 2)], None)?;
+        self.usual(ground, &["mn", "history"], None)?;
+        self.whole(ground, &["mn", "history", "rack0001"], None)?;
+        self.usual(ground, &["explain", &node], None)?;
+        self.whole(ground, &["undo", &newest.to_string(), "--no-wait"], None)
     }
 
     /// The site as files, out and in again; and into a management node that knows nothing.
