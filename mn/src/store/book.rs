@@ -29,7 +29,7 @@ use tracing::{debug, error, info};
 
 pub use self::made::Made;
 use self::upkeep::Forget;
-use super::{Commit, Cursor, History, Issued, Loaded, Store, StoreError};
+use super::{Commit, Cooling, Cursor, History, Issued, Loaded, Store, StoreError};
 
 /// How many requests may wait for the writer. Each is a boxed planner of a few hundred bytes; who
 /// comes later waits in `send`, which is the back-pressure.
@@ -161,8 +161,9 @@ pub struct Writer {
     requests: mpsc::Receiver<Request>,
     revisions: watch::Sender<Revision>,
     unissued: Unissued,
-    /// A large group was committed, and the memory that it took is not given back yet.
-    swollen: bool,
+    /// All rows were read or a large group was committed, and the memory that it took is not given
+    /// back yet.
+    swollen: Option<Cooling>,
     /// The last time there was no room on the disk.
     full: bool,
 }
@@ -190,8 +191,16 @@ pub fn open(dir: &Path, companions: Companions) -> Result<(Book, Writer, Numbers
     let book =
         Book { model: Arc::clone(&model), requests: sender, revisions: watching, history: store.history() };
     let unissued = Unissued::default();
-    let writer =
-        Writer { store, companions, model, requests, revisions, unissued, swollen: false, full: false };
+    let writer = Writer {
+        store,
+        companions,
+        model,
+        requests,
+        revisions,
+        unissued,
+        swollen: Some(Cooling::default()),
+        full: false,
+    };
     Ok((book, writer, Numbers { generations, cursors }))
 }
 
@@ -331,6 +340,7 @@ impl Writer {
                 None => {
                     self.issue()?;
                     self.sweep()?;
+                    self.cool()?;
                 }
             }
             self.carry()?;
@@ -382,7 +392,9 @@ impl Writer {
         }
         group.finishes.into_iter().for_each(|(finish, revision)| finish(Ok(revision)));
         self.issue()?;
-        self.swollen |= group.edits >= LARGE;
+        if group.edits >= LARGE {
+            self.swollen = Some(Cooling::default());
+        }
         Ok(())
     }
 

@@ -67,7 +67,7 @@ impl Store {
                 break;
             }
         }
-        self.engine.apply(writes.batch)?;
+        self.engine.apply(writes)?;
         self.pending.drop_first(count);
         if !self.pending.is_empty() {
             return Ok(());
@@ -77,7 +77,7 @@ impl Store {
         let mut writes = Writes::default();
         writes.put_sealed(key::HEAD, &self.head);
         // Not synced: where it is lost, the next opening carries the same rows once more.
-        self.engine.apply(writes.batch)
+        self.engine.apply(writes)
     }
 
     /// Puts a row in its place, where something with more parts may stand; where it goes, who did

@@ -69,7 +69,7 @@ impl Store {
         }
         self.put_cursors(&mut writes, group);
         writes.put_sealed(key::HEAD, &self.head);
-        self.engine.apply(writes.batch)?;
+        self.engine.apply(writes)?;
         self.engine.sync()?;
         if !at_once {
             self.pending.add(overlay);
@@ -153,11 +153,11 @@ impl Store {
             for (number, part) in engine::parts(sealed) {
                 writes.put(&key::part(&base, number), part);
                 if writes.bytes > ONE_BATCH {
-                    self.engine.apply(std::mem::take(&mut writes).batch)?;
+                    self.engine.apply(std::mem::take(&mut writes))?;
                 }
             }
         }
-        self.engine.apply(writes.batch)?;
+        self.engine.apply(writes)?;
         self.engine.sync()
     }
 

@@ -76,7 +76,7 @@ fn drop_unnamed_records(engine: &Engine, head: &Head) -> Result<(), StoreError> 
         writes.remove(&key);
     }
     if writes.bytes > 0 {
-        engine.apply(writes.batch)?;
+        engine.apply(writes)?;
         engine.sync()?;
     }
     Ok(())

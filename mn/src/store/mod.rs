@@ -12,6 +12,7 @@
 //! | [`lookup`] | looking up the rows that a group touches |
 //! | [`pending`] | rows that are committed and do not stand in their places yet |
 //! | [`carry`] | carrying them there, behind the answers |
+//! | [`cool`] | making sled's cache shrink, once much was read or written |
 //! | [`history`] | reading the journal, beside the writer |
 //! | [`prune`] | forgetting the start of the journal |
 //! | [`states`] | a few earlier states, for who walks through them |
@@ -31,6 +32,7 @@
 pub mod book;
 mod carry;
 mod commit;
+mod cool;
 mod engine;
 mod format;
 mod history;
@@ -51,6 +53,7 @@ use common::id::{Digest, Revision, SnName};
 use common::slice::Sum;
 use mn_core::table::{Edit, RowKey, TableId, Tables};
 
+pub use self::cool::Cooling;
 use self::engine::{Engine, Writes};
 use self::format::{Base, FORMAT, Head};
 pub use self::format::{Brief, Cursor, Damage, Issued, Record};
@@ -232,7 +235,7 @@ impl Store {
         let mut writes = Writes::default();
         writes.put(key::FORMAT, &FORMAT.to_be_bytes());
         writes.put_sealed(key::HEAD, &store.head);
-        store.engine.apply(writes.batch)?;
+        store.engine.apply(writes)?;
         let revisions = store.commit(std::slice::from_ref(first))?;
         store.engine.close(&made)?;
         runtime::disk::sync_new_store(&made).map_err(disk("sync the new store"))?;
@@ -279,7 +282,7 @@ impl Store {
             writes.put_sealed(&key::generation(sn), issued);
         }
         self.guarded(|store| {
-            store.engine.apply(writes.batch)?;
+            store.engine.apply(writes)?;
             store.engine.sync()
         })
     }

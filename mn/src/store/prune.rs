@@ -41,7 +41,7 @@ impl Store {
         self.guarded(|store| {
             let mut writes = Writes::default();
             writes.put_sealed(key::BASE, &base);
-            store.engine.apply(writes.batch)?;
+            store.engine.apply(writes)?;
             store.engine.sync()?;
             store.base = base;
             store.unswept = true;
@@ -82,7 +82,7 @@ impl Store {
             self.engine.ensure_room(1)?;
         }
         self.guarded(|store| {
-            store.engine.apply(writes.batch)?;
+            store.engine.apply(writes)?;
             store.unswept = left == 0;
             if store.unswept { Ok(()) } else { store.engine.sync() }
         })

@@ -146,7 +146,7 @@ fn damage_in_old_history_is_found_and_keeps_nobody_from_starting() {
         (0..12).for_each(|_| drop(store.commit(&vec![commit(Vec::new()); 1_000]).unwrap()));
         let mut writes = Writes::default();
         writes.remove(&key::part(&key::record(Revision::new(500)), 0));
-        store.engine.apply(writes.batch).unwrap();
+        store.engine.apply(writes).unwrap();
         store.engine.sync().unwrap();
     }
     let (mut store, loaded) = Store::open(&dir).unwrap();
@@ -254,7 +254,7 @@ fn a_newer_format_is_refused() {
         let (store, _) = Store::open(&dir).unwrap();
         let mut writes = Writes::default();
         writes.put(key::FORMAT, &(FORMAT + 1).to_be_bytes());
-        store.engine.apply(writes.batch).unwrap();
+        store.engine.apply(writes).unwrap();
         store.engine.sync().unwrap();
     }
     let error = Store::open(&dir).unwrap_err();
@@ -269,7 +269,7 @@ fn spoiled(spoil: impl FnOnce(&Store, &mut Writes)) -> StoreError {
         store.commit(&[commit(vec![edit(None, "a", Some("1"))]), commit(Vec::new())]).unwrap();
         let mut writes = Writes::default();
         spoil(&store, &mut writes);
-        store.engine.apply(writes.batch).unwrap();
+        store.engine.apply(writes).unwrap();
         store.engine.sync().unwrap();
     }
     Store::open(&dir).unwrap_err()
@@ -392,7 +392,7 @@ fn a_large_group_is_there_wherever_carrying_its_rows_is_cut() {
             let base = key::row(TableId::named("site").unwrap(), &RowKey::one(&format!("k{number:06}")));
             writes.remove(&key::part(&base, 0));
         }
-        store.engine.apply(writes.batch).unwrap();
+        store.engine.apply(writes).unwrap();
         store.close(&dir).unwrap();
         let (opened, loaded) = Store::open(&dir).unwrap();
         store = opened;

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use super::super::StoreError;
 use super::{Book, BookError, LOOK, Request, Writer};
 
-/// How long the writer waits for a request before it takes out some more of what is forgotten.
+/// How long the writer waits for a request before it takes out some more of what is forgotten, or makes
+/// the cache shrink some more.
 const SWEEP: Duration = Duration::from_millis(5);
 
 /// A request to forget the start of the journal.
@@ -39,15 +40,14 @@ impl Writer {
             LOOK
         } else if self.store.is_unsettled() {
             Duration::ZERO
-        } else if self.store.is_unswept() {
+        } else if self.store.is_unswept() || self.swollen.is_some() {
             SWEEP
         } else {
             Duration::MAX
         }
     }
 
-    /// Carries some of the committed rows to their places; where there is no room, later. Once all are
-    /// there, the memory that a large group took is given back.
+    /// Carries some of the committed rows to their places; where there is no room, later.
     pub(super) fn carry(&mut self) -> Result<(), StoreError> {
         if self.store.is_unsettled() {
             match self.store.carry() {
@@ -56,8 +56,17 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
-        if self.swollen && !self.store.is_unsettled() {
-            self.swollen = false;
+        Ok(())
+    }
+
+    /// Once all rows are in their places, gives the memory back that reading or carrying them took, a
+    /// step at a time.
+    pub(super) fn cool(&mut self) -> Result<(), StoreError> {
+        if let Some(cooling) = &mut self.swollen
+            && !self.store.is_unsettled()
+            && self.store.cool(cooling)?
+        {
+            self.swollen = None;
             sys::give_back_memory();
         }
         Ok(())
