@@ -15,7 +15,7 @@ pub mod schema;
 pub mod scope;
 pub mod value;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -243,33 +243,56 @@ pub(crate) mod visits {
 /// Rows as they are loaded from the store, laid out in as little memory as they need.
 #[derive(Debug, Default)]
 pub struct Gathering {
-    /// A node is in some seven tables, and its name need be kept once.
-    keys: HashSet<RowKey>,
     rows: BTreeMap<TableId, Vec<(RowKey, Row)>>,
 }
 
 impl Gathering {
     /// Takes a row; of two of one key, the later counts.
     pub fn take(&mut self, table: TableId, key: RowKey, row: Row) {
-        let key = match self.keys.get(&key) {
-            Some(known) => known.clone(),
-            None => {
-                self.keys.insert(key.clone());
-                key
-            }
-        };
         self.rows.entry(table).or_default().push((key, row));
     }
 
-    /// The tables.
-    pub fn finish(self) -> Tables {
-        let tables = self.rows.into_iter().map(|(table, mut rows)| {
+    /// The tables. Much of a start, so that each large one is laid out on a thread of its own.
+    pub fn finish(mut self) -> Tables {
+        /// The rows for which a thread is worth its start.
+        const WORTH: usize = 5_000;
+        for rows in self.rows.values_mut() {
             if !rows.is_sorted_by(|(a, _), (b, _)| a < b) {
-                rows = rows.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+                *rows = std::mem::take(rows).into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
             }
-            (table, dense_map(rows))
-        });
-        Tables { tables: tables.collect() }
+        }
+        let nodes = self.rows.get(&schema::NODELIST).into_iter().flatten();
+        let nodes: Vec<RowKey> = nodes.map(|(key, _)| key.clone()).collect();
+        let lay_out = |mut rows: Vec<(RowKey, Row)>| {
+            share(&mut rows, &nodes);
+            dense_map(rows)
+        };
+        std::thread::scope(|scope| {
+            let (large, small): (Vec<_>, Vec<_>) =
+                self.rows.into_iter().partition(|(_, rows)| rows.len() >= WORTH);
+            let large: Vec<_> =
+                large.into_iter().map(|(table, rows)| (table, scope.spawn(|| lay_out(rows)))).collect();
+            let mut tables: OrdMap<TableId, OrdMap<RowKey, Row>> =
+                small.into_iter().map(|(table, rows)| (table, lay_out(rows))).collect();
+            for (table, thread) in large {
+                // It panics only where this one would.
+                let rows = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                tables.insert(table, rows);
+            }
+            Tables { tables }
+        })
+    }
+}
+
+/// Puts keys in the memory of those that are known already: a node is in some seven tables, and its
+/// name need be kept once. Both are sorted.
+fn share(rows: &mut [(RowKey, Row)], known: &[RowKey]) {
+    let mut known = known.iter().peekable();
+    for (key, _) in rows {
+        while known.next_if(|known| *known < key).is_some() {}
+        if let Some(same) = known.peek().filter(|known| **known == key) {
+            *key = (*same).clone();
+        }
     }
 }
 
@@ -328,6 +351,26 @@ mod tests {
         assert_eq!((tables.row(schema::MAC, "n1"), before.row(schema::MAC, "n1")), (Some(&row), None));
         tables.apply(&edit.inverse());
         assert_eq!((tables.row(schema::MAC, "n1"), tables.count(schema::MAC)), (None, 0));
+    }
+
+    #[test]
+    fn gathered_rows_share_the_memory_of_a_nodes_name() {
+        let mut gathering = Gathering::default();
+        let key = |at: usize| RowKey::one(&format!("n{at}"));
+        for at in (0..6_000).rev() {
+            gathering.take(schema::NODELIST, key(at), Row::new().with("groups", "all"));
+            gathering.take(schema::MAC, key(at), Row::new().with("mac", "old"));
+            gathering.take(schema::MAC, key(at), Row::new().with("mac", "new"));
+        }
+        gathering.take(schema::MAC, RowKey::one("rack1"), Row::new().with("mac", "x"));
+        let tables = gathering.finish();
+        assert_eq!((tables.count(schema::NODELIST), tables.count(schema::MAC)), (6_000, 6_001));
+        let shared = tables.rows(schema::NODELIST).all(|(name, _)| {
+            let mut rows = tables.rows_under(schema::MAC, name.as_str());
+            rows.next()
+                .is_some_and(|(key, row)| Arc::ptr_eq(&key.0, &name.0) && row.cell("mac") == Some("new"))
+        });
+        assert!(shared);
     }
 
     #[test]
