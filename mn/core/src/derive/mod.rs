@@ -248,12 +248,15 @@ impl Derivation {
         }
     }
 
+    /// Where many nodes came, what they left half empty is laid out anew.
     fn follow_nodes(
         &mut self,
         before: &Model,
         after: &Model,
         nodes: &BTreeSet<NodeName>,
     ) -> BTreeSet<SnName> {
+        /// How many touched nodes are worth it.
+        const WORTH: usize = 2_000;
         let mut old: BTreeMap<SnName, Option<Digest>> = BTreeMap::new();
         let mut shaken = BTreeSet::new();
         let (was, is) = (Kept::new(before), Kept::new(after));
@@ -272,6 +275,11 @@ impl Derivation {
         for sn in shaken {
             if let Some(derived) = self.by_sn.get_mut(&sn) {
                 derived.base(after, &sn, &self.facts);
+            }
+        }
+        if nodes.len() >= WORTH {
+            for sn in old.keys() {
+                self.by_sn.get_mut(sn).into_iter().for_each(Derived::tighten);
             }
         }
         let differs = |sn: &SnName, old: Option<Digest>| self.outline(sn).map(Outline::digest) != old;

@@ -90,8 +90,8 @@ fn named(edit: &Edit, model: &Model) -> Whom {
     if edit.table == table::POSTSCRIPTS && matches!(name, "xcatdefaults" | "service") {
         return Whom::Default;
     }
-    if model.has_node(name) {
-        return name.parse().map_or(Whom::Nobody, Whom::Node);
+    if let Some(node) = model.node(name) {
+        return Whom::Node(node.clone());
     }
     Whom::Group(model.members(name).into_iter().collect())
 }
