@@ -32,10 +32,10 @@ impl Row {
 
     /// The value of a column; none where it is not set.
     pub fn cell(&self, column: &str) -> Option<&str> {
-        // In the order of their names: behind its place it is not.
-        let (_, value) =
-            self.cells().find(|(name, _)| *name >= column).filter(|(name, _)| *name == column)?;
-        Some(value)
+        // They are in the order of their names: behind its place it is not.
+        let first = column.as_bytes().first();
+        let mut cells = self.cells().take_while(|(name, _)| name.as_bytes().first() <= first);
+        cells.find(|(name, _)| *name == column).map(|(_, value)| value)
     }
 
     /// The same row with a column set, or unset by an empty value.

@@ -9,9 +9,10 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A table of the registry. Stored and sent by name, so that the registry may grow.
+/// A table of the registry: its place among all names. Stored and sent by name, so that the registry
+/// may grow; in memory a number, as each cell that is read asks for its table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TableId(&'static str);
+pub struct TableId(u8);
 
 /// What the registry says of a table.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Table {
     pub doc: &'static str,
     /// Whether it is Drover's own: xCAT has no such table, and no dump for xCAT may hold it.
     pub own: bool,
+    /// How edits and queries name it.
+    id: TableId,
     /// See [`Table::is_inherited`] and [`Table::is_of_nodes`]: asked for each cell that is read.
     inherited: bool,
     of_nodes: bool,
@@ -45,8 +48,17 @@ pub struct Column {
 #[error("there is no table {0:?}")]
 pub struct NoTable(pub String);
 
-/// All tables, sorted by name.
-pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| parse(include_str!("tables.txt")));
+/// The registry.
+const TEXT: &str = include_str!("tables.txt");
+
+/// How many tables there are.
+const COUNT: usize = 81;
+
+/// The names of all tables, sorted: known when this is compiled, so that constants are numbers.
+const NAMES: [&str; COUNT] = names(TEXT);
+
+/// All tables, in the order of [`NAMES`].
+pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| parse(TEXT));
 
 /// Stands for a table that is not in the registry; no [`TableId`] names one (a test holds that the
 /// constants do not), so nothing ever shows it.
@@ -56,6 +68,7 @@ static NONE: Table = Table {
     key: Vec::new(),
     doc: "",
     own: true,
+    id: TableId(u8::MAX),
     inherited: false,
     of_nodes: false,
 };
@@ -64,7 +77,7 @@ macro_rules! tables {
     ($($constant:ident $name:literal)*) => {
         $(
             #[doc = concat!("The table `", $name, "`.")]
-            pub const $constant: TableId = TableId($name);
+            pub const $constant: TableId = TableId(place($name));
         )*
         #[cfg(test)]
         const CONSTANTS: &[TableId] = &[$($constant),*];
@@ -88,24 +101,25 @@ impl TableId {
     /// # Errors
     /// When there is none.
     pub fn named(name: &str) -> Result<Self, NoTable> {
-        find(name).map(|table| Self(table.name)).ok_or_else(|| NoTable(name.to_owned()))
+        let place = NAMES.binary_search(&name).ok().and_then(|place| u8::try_from(place).ok());
+        place.map(Self).ok_or_else(|| NoTable(name.to_owned()))
     }
 
     /// Its name.
-    pub const fn name(self) -> &'static str {
-        self.0
+    pub fn name(self) -> &'static str {
+        NAMES.get(usize::from(self.0)).copied().unwrap_or_default()
     }
 
     /// What the registry says of it.
     pub fn table(self) -> &'static Table {
-        find(self.0).unwrap_or(&NONE)
+        TABLES.get(usize::from(self.0)).unwrap_or(&NONE)
     }
 }
 
 impl Table {
     /// How edits and queries name it.
     pub const fn id(&self) -> TableId {
-        TableId(self.name)
+        self.id
     }
 
     /// A column; none where it has no such column.
@@ -128,9 +142,66 @@ impl Table {
     }
 }
 
-fn find(name: &str) -> Option<&'static Table> {
-    let tables: &'static [Table] = &TABLES;
-    tables.get(tables.binary_search_by(|table| table.name.cmp(name)).ok()?)
+/// The names of the tables that the registry describes, sorted.
+const fn names(text: &'static str) -> [&'static str; COUNT] {
+    let mut names = [""; COUNT];
+    let (mut count, mut rest) = (0, text.as_bytes());
+    while !rest.is_empty() {
+        let (line, behind) = cut(rest, b'\n');
+        let (kind, described) = cut(line, b' ');
+        if count < COUNT && (is_same(kind, b"table") || is_same(kind, b"own")) {
+            let (name, _) = cut(described, b' ');
+            let mut at = count;
+            while at > 0 && is_before(name, names[at - 1].as_bytes()) {
+                names[at] = names[at - 1];
+                at -= 1;
+            }
+            if let Ok(name) = std::str::from_utf8(name) {
+                names[at] = name;
+            }
+            count += 1;
+        }
+        rest = behind;
+    }
+    names
+}
+
+/// The place of a name among [`NAMES`]; beyond all of them where it is none, which the test of the
+/// constants finds.
+const fn place(name: &str) -> u8 {
+    let mut place = 0;
+    while (place as usize) < COUNT && !is_same(NAMES[place as usize].as_bytes(), name.as_bytes()) {
+        place += 1;
+    }
+    place
+}
+
+/// What stands before a byte, and what behind it.
+const fn cut(text: &[u8], at: u8) -> (&[u8], &[u8]) {
+    let mut end = 0;
+    while end < text.len() && text[end] != at {
+        end += 1;
+    }
+    let (before, rest) = text.split_at(end);
+    match rest.split_first() {
+        Some((_, behind)) => (before, behind),
+        None => (before, rest),
+    }
+}
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && !is_before(a, b) && !is_before(b, a)
+}
+
+const fn is_before(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() {
+        if a[at] != b[at] {
+            return a[at] < b[at];
+        }
+        at += 1;
+    }
+    a.len() < b.len()
 }
 
 /// Reads the registry. A line that says nothing is left out here and found by the test.
@@ -156,8 +227,9 @@ fn parse(text: &'static str) -> Vec<Table> {
             let named_otherwise =
                 matches!(*name, "kvm_masterdata" | "mpa" | "ppcdirect" | "ppchcp" | "switches" | "vmmaster");
             let of_nodes = named_otherwise || key.first() == Some(&"node");
-            let inherited = of_nodes && !own && *name != NODELIST.0;
-            tables.push(Table { name, columns: Vec::new(), key, doc, own, inherited, of_nodes });
+            let Ok(id) = TableId::named(name) else { continue };
+            let inherited = of_nodes && !own && id != NODELIST;
+            tables.push(Table { name, columns: Vec::new(), key, doc, own, id, inherited, of_nodes });
         }
     }
     for table in &mut tables {
@@ -172,7 +244,7 @@ fn parse(text: &'static str) -> Vec<Table> {
 // By hand, as the derived form takes a `&'static str` to be lent by the bytes it is read from.
 impl Serialize for TableId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.name().serialize(serializer)
     }
 }
 
@@ -191,13 +263,13 @@ impl std::str::FromStr for TableId {
 
 impl fmt::Display for TableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0)
+        f.pad(self.name())
     }
 }
 
 impl fmt::Debug for TableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.name())
     }
 }
 
@@ -223,6 +295,17 @@ mod tests {
         }
         assert!(TABLES.windows(2).all(|pair| pair[0].name < pair[1].name));
         assert_eq!(TABLES.iter().filter(|table| !table.own).count(), 73, "xCAT has 73 tables");
+    }
+
+    #[test]
+    fn names_and_tables_have_the_same_places() {
+        assert!(TABLES.iter().map(|table| table.name).eq(NAMES));
+        assert!(
+            TABLES
+                .iter()
+                .all(|table| table.id().name() == table.name && table.id().table().name == table.name)
+        );
+        assert!(TableId::named("").is_err() && TableId::named("zzz").is_err());
     }
 
     #[test]
