@@ -14,7 +14,8 @@ use common::slice::Script;
 use super::node::{self, Entry};
 use crate::model::{Model, Network};
 use crate::moves;
-use crate::node::{addresses_of, pool_of, primary_ip, script_lists, scripts_in, service_node_named};
+use crate::node::{addresses_of, pool_named, primary_ip, script_lists, scripts_in, service_node_named};
+use crate::table::schema::NODERES;
 
 /// How many names of servers are remembered: a site has a few, unless each node has one of its own.
 const NAMES: usize = 4096;
@@ -27,8 +28,10 @@ pub(super) struct Kept<'a> {
     addresses: RefCell<HashMap<SnName, Rc<[Ipv4Addr]>>>,
     /// Of servers, by the names by which nodes are told of them.
     servers: RefCell<HashMap<String, Rc<[Ipv4Addr]>>>,
-    /// The pool of the node that was asked for last.
+    /// The pool of the node that was asked for last, and its words: those of the next node are mostly
+    /// the same.
     pool: RefCell<Option<(NodeName, Rc<[SnName]>)>>,
+    words: RefCell<String>,
     /// What is common of the node that was derived last.
     common: RefCell<Option<(NodeName, Option<Entry>)>>,
     /// The lists of scripts of the node that was asked for last, and what they come to: those of the
@@ -44,6 +47,7 @@ impl<'a> Kept<'a> {
             addresses: RefCell::default(),
             servers: RefCell::default(),
             pool: RefCell::default(),
+            words: RefCell::default(),
             common: RefCell::default(),
             scripts: RefCell::default(),
         }
@@ -58,13 +62,18 @@ impl<'a> Kept<'a> {
 
     /// The pool of a node as it is defined, owner first.
     pub(super) fn pool_of(&self, node: &NodeName) -> Rc<[SnName]> {
-        if let Some((known, pool)) = &*self.pool.borrow()
-            && known == node
-        {
+        let mut kept = self.pool.borrow_mut();
+        if let Some((_, pool)) = kept.as_ref().filter(|(known, _)| known == node) {
             return Rc::clone(pool);
         }
-        let pool: Rc<[SnName]> = pool_of(self.model, node).into();
-        self.pool.replace(Some((node.clone(), Rc::clone(&pool))));
+        let words = self.model.cell(NODERES, node.as_str(), "servicenode").unwrap_or_default();
+        let mut known = self.words.borrow_mut();
+        let pool = match kept.take() {
+            Some((_, pool)) if *known == words => pool,
+            _ => pool_named(self.model, &words).into(),
+        };
+        *known = words.into_owned();
+        *kept = Some((node.clone(), Rc::clone(&pool)));
         pool
     }
 

@@ -23,8 +23,13 @@ pub(crate) fn text(model: &Model, table: TableId, node: &NodeName, column: &str)
 
 /// The pool of a node as it is defined, owner first; names that are no service node are left out.
 pub fn pool_of(model: &Model, node: &NodeName) -> Vec<SnName> {
+    let words = model.cell(table::NODERES, node.as_str(), "servicenode");
+    pool_named(model, words.as_deref().unwrap_or_default())
+}
+
+/// The pool of a node that has these words for it.
+pub(crate) fn pool_named(model: &Model, words: &str) -> Vec<SnName> {
     let mut pool: Vec<SnName> = Vec::new();
-    let words = text(model, table::NODERES, node, "servicenode").unwrap_or_default();
     for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
         if let Some(sn) = service_node_named(model, word).filter(|sn| !pool.contains(sn)) {
             pool.push(sn);
