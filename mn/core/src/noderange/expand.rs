@@ -154,6 +154,9 @@ impl<'a> Evaluator<'a> {
         if let Some(members) = self.group(word)? {
             return self.add(nodes, members);
         }
+        if shape::is_plain(word) {
+            return self.unknown(word, nodes);
+        }
         if word.contains(['=', '~']) {
             let found = self.looked(word, Self::select)?;
             return self.add(nodes, found);
@@ -190,6 +193,9 @@ impl<'a> Evaluator<'a> {
         self.spend_name(word)?;
         if depth > DEEPEST {
             return Err(NoderangeError::TooDeep);
+        }
+        if shape::is_plain(word) {
+            return Ok(vec![word.to_owned()]);
         }
         let words: Vec<String> = match shape::of(word, self.affixes) {
             Shape::Plain => return Ok(vec![word.to_owned()]),

@@ -70,6 +70,18 @@ pub(super) fn of(word: &str, affixes: Affixes<'_>) -> Shape {
     Shape::Plain
 }
 
+/// Whether a word is what it is: no character in it spells other names. Nearly every word that a range
+/// spells is such a one.
+pub(super) fn is_plain(word: &str) -> bool {
+    let mut has_other = false;
+    let mut spells = false;
+    for byte in word.bytes() {
+        has_other |= !byte.is_ascii_digit();
+        spells |= matches!(byte, b'[' | b'+' | b'-' | b':' | b'=' | b'~' | b'/');
+    }
+    has_other && !spells
+}
+
 /// About how many names the brackets of a word spell, so that a product too large is refused before
 /// its first factor is written out.
 pub(super) fn size(word: &str) -> u64 {
@@ -105,7 +117,7 @@ struct Brackets<'a> {
 impl<'a> Brackets<'a> {
     fn of(word: &'a str) -> Option<Self> {
         // At least one character before the bracket and one in it, which may itself be a bracket.
-        let open = word.char_indices().skip(1).find(|(_, c)| *c == '[').map(|(at, _)| at)?;
+        let (open, _) = word.bytes().enumerate().skip(1).find(|(_, byte)| *byte == b'[')?;
         let inside = word.get(open + 1..)?;
         let first = inside.chars().next()?.len_utf8();
         let close = first + inside.get(first..)?.find(']')?;
@@ -181,6 +193,11 @@ fn sides(word: &str) -> Option<(&str, &str)> {
 
 /// The names between two that differ in one number alone.
 fn between(left: &str, right: &str) -> Option<Count> {
+    // Most words with a dash are names, as `n1-ib0` is: their sides differ in a letter first.
+    let differ = left.bytes().zip(right.bytes()).find(|(a, b)| a != b);
+    if differ.is_some_and(|(a, b)| !a.is_ascii_digit() && !b.is_ascii_digit()) {
+        return None;
+    }
     let (from, to) = (runs(left), runs(right));
     if from.len() != to.len() {
         return None;
@@ -223,6 +240,17 @@ mod tests {
     fn the_size_of_a_product_is_known_before_it_is_written() {
         assert_eq!((size("n1"), size("n[1-3,7]"), size("a[1-10]b[1-10]c[1:10]")), (1, 4, 1000));
         assert_eq!(size("n[0-18446744073709551615][1-2]"), u64::MAX);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_plain_word_spells_nothing(word in "[n19\\[\\]+:=~/*é-]{0,6}") {
+            let affixes = Affixes { prefix: "node", suffix: "" };
+            if is_plain(&word) {
+                proptest::prop_assert_eq!((of(&word, affixes), size(&word), letters(&word)), (Shape::Plain, 1, 0));
+                proptest::prop_assert!(!word.contains(['=', '~', '/']));
+            }
+        }
     }
 
     #[test]
