@@ -4,6 +4,7 @@
 //! anything across a wait: each plans anew on the newest model, so that a command that is cut off
 //! leaves a state from which it can be repeated.
 
+mod agent;
 pub(crate) mod makehosts;
 mod makenetworks;
 mod nodestat;

@@ -190,6 +190,7 @@ impl Mover {
         speaker: &Speaker<'_>,
         report: &mut Report,
     ) -> Result<(), Stopped> {
+        let mut live = BTreeSet::new();
         while let Some(one) = moves::by_id(&self.book.read(), id) {
             let nodes = moves::nodes_of(&self.book.read(), id);
             match one.state {
@@ -201,6 +202,7 @@ impl Mover {
                 State::Released => {
                     speaker.progress("the old owner falls silent", 1, 4).await;
                     self.silence(&one, &nodes, arguments, by, report).await?;
+                    live = repoint::live(&self.book.read(), &nodes);
                     self.step(id, by, "answering", snmove::answer).await?;
                 }
                 State::Answering => {
@@ -213,7 +215,7 @@ impl Mover {
                         );
                     }
                     if !arguments.ignore_nodes {
-                        self.repoint(&one, &nodes, arguments, speaker, report).await;
+                        self.repoint(&one, &nodes, &live, (arguments, speaker), report).await;
                     }
                     self.step(id, by, "done", snmove::finish).await?;
                     report.moved(&one, &nodes);

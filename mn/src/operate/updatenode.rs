@@ -2,8 +2,9 @@
 //! back for each node.
 //!
 //! A node whose agent is not connected to its owner is tried through the rest of its pool, in order:
-//! agents fall back along it. A node whose connection ended in the middle is not tried again, since
-//! nobody knows how far it came; that is said.
+//! agents fall back along it. One that goes from one service node to another just then is found at
+//! neither, so a live agent is looked for again ([`BETWEEN`]). A node whose connection ended in the
+//! middle is not tried again, since nobody knows how far it came; that is said.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,16 +16,22 @@ use mn_core::command::Updatenode;
 use mn_core::model::Model;
 use mn_core::talk::{Line, warning};
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::sync;
+use super::{agent, sync};
 use crate::ground::Gone;
 use crate::ground::{Ground, refused};
 use crate::push::Delivery;
-use crate::store::book::Planned;
+use crate::store::book::{Book, Planned};
 
 /// What is added to the time that the scripts may take, for the way there and back.
 const WAY: Duration = Duration::from_secs(15);
+
+/// How long an agent that is known to be connected is looked for, and how often: going from one
+/// service node to another takes a moment.
+const BETWEEN: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Runs the command; gives the exit status: 0 when every node did everything, else 1.
 pub(super) async fn run(ground: &Ground, args: Updatenode) -> u8 {
@@ -104,10 +111,11 @@ async fn preview(ground: &Ground, batches: &[Batch]) -> Result<(), Gone> {
 async fn carry_out(ground: &Ground, batches: Vec<Batch>, verbose: bool) -> Result<u8, Gone> {
     let total: usize = batches.iter().map(|batch| batch.nodes.len()).sum();
     // One place for each node: a batch never waits for a terminal.
-    let (results, mut came) = tokio::sync::mpsc::channel(total.max(1));
+    let (results, mut came) = mpsc::channel(total.max(1));
     let mut running = JoinSet::new();
     for batch in batches {
-        running.spawn(through_pool(ground.site.delivery.clone(), batch, results.clone()));
+        let (book, delivery) = (ground.site.book.clone(), ground.site.delivery.clone());
+        running.spawn(through_pool(book, delivery, batch, results.clone()));
     }
     drop(results);
     let (mut done, mut status) = (0, 0);
@@ -124,27 +132,41 @@ async fn carry_out(ground: &Ground, batches: Vec<Batch>, verbose: bool) -> Resul
 }
 
 /// Tries a batch through its pool, in order, until every node has answered.
-async fn through_pool(delivery: Delivery, batch: Batch, results: tokio::sync::mpsc::Sender<RunResult>) {
+async fn through_pool(book: Book, delivery: Delivery, batch: Batch, results: mpsc::Sender<RunResult>) {
     let Batch { pool, nodes, work } = batch;
     let mut left: BTreeSet<NodeName> = nodes.into_iter().collect();
-    for (at, sn) in pool.iter().enumerate() {
-        let is_last = at + 1 == pool.len();
-        let owners = BTreeMap::from([(sn.clone(), left.iter().cloned().collect())]);
-        let mut came = delivery.run(owners, work.clone(), limit(&work)).await;
-        while let Some(result) = came.recv().await {
-            if result.answer == RunAnswer::NotConnected && !is_last {
+    let start = runtime::clock::now();
+    while !left.is_empty() {
+        let mut away = BTreeSet::new();
+        for sn in &pool {
+            let owners = BTreeMap::from([(sn.clone(), left.iter().cloned().collect())]);
+            away.clear();
+            let mut came = delivery.run(owners, work.clone(), limit(&work)).await;
+            while let Some(result) = came.recv().await {
+                if result.answer == RunAnswer::NotConnected {
+                    away.insert(result.node);
+                    continue;
+                }
+                left.remove(&result.node);
+                // There is a place for each node; nobody listening means the command was cut off.
+                let _ = results.send(result).await;
+            }
+        }
+        let is_over = runtime::clock::now().since(start) >= BETWEEN;
+        let model = book.read();
+        for node in std::mem::take(&mut left) {
+            let is_away = away.contains(&node);
+            if is_away && !is_over && !results.is_closed() && agent::is_live(&model, &node) {
+                left.insert(node);
                 continue;
             }
-            left.remove(&result.node);
-            // There is a place for each node; nobody listening means the command was cut off.
-            let _ = results.send(result).await;
+            // Who is not away was lost with the one that drives the service nodes.
+            let answer = if is_away { RunAnswer::NotConnected } else { RunAnswer::Lost };
+            let _ = results.send(RunResult { run: 0, node, answer }).await;
         }
-        if left.is_empty() {
-            return;
+        if !left.is_empty() {
+            tokio::time::sleep(AGAIN).await;
         }
-    }
-    for node in left {
-        let _ = results.send(RunResult { run: 0, node, answer: RunAnswer::Lost }).await;
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::id::{Epoch, NodeName, SnName};
+use common::id::{NodeName, SnName};
 use common::wire::push::{InterfaceAddress, Report, Reported};
 use common::wire::work::{Receipt, StepOutcome};
 use mn_core::draft::Draft;
@@ -80,7 +80,7 @@ impl Reports {
 
 fn take(draft: &mut Draft, sn: &SnName, report: &Report) {
     // The node may be gone from the definitions meanwhile; its last words are in nobody's interest.
-    if !draft.model().has_node(report.node.as_str()) || is_stale(draft.model(), &report.node, report.epoch) {
+    if !draft.model().has_node(report.node.as_str()) || is_stale(draft.model(), sn, report) {
         return;
     }
     if !may_tell(draft.model(), sn, report) {
@@ -99,10 +99,18 @@ fn may_tell(model: &Model, sn: &SnName, report: &Report) -> bool {
 }
 
 /// Whether a newer owner has reported already: an old owner's late word must not undo it.
-fn is_stale(model: &Model, node: &NodeName, epoch: Epoch) -> bool {
-    let row = model.tables().row(AGENT, node.as_str());
+///
+/// The owner of today is no old owner. An agent may hear of it from the old one, and connect, before
+/// its own slice has the epoch in which the agent settled; dropped, that word would not come again.
+/// And nobody takes more back than it has said.
+fn is_stale(model: &Model, sn: &SnName, report: &Report) -> bool {
+    let row = model.tables().row(AGENT, report.node.as_str());
     let known = row.and_then(|row| row.cell("epoch")).and_then(|text| text.parse().ok());
-    known.is_some_and(|known: u64| epoch.value() < known)
+    match report.what {
+        Reported::Connected(false) => false,
+        Reported::Connected(true) if node::pool_of(model, &report.node).first() == Some(sn) => false,
+        _ => known.is_some_and(|known: u64| report.epoch.value() < known),
+    }
 }
 
 fn status(draft: &mut Draft, node: &NodeName, word: &str, at: u64) {
@@ -204,7 +212,7 @@ fn replace(draft: &mut Draft, sn: &SnName, wanted: BTreeMap<RowKey, Row>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::id::Revision;
+    use common::id::{Epoch, Revision};
     use mn_core::table::Tables;
     use mn_core::table::schema::{NODERES, SERVICENODE};
 
@@ -222,7 +230,11 @@ mod tests {
     }
 
     fn say(draft: &mut Draft, sn: &str, what: Reported) {
-        let report = Report { node: "n1".parse().unwrap(), at: 1, epoch: Epoch::ZERO, what };
+        say_in(draft, 0, sn, what);
+    }
+
+    fn say_in(draft: &mut Draft, epoch: u64, sn: &str, what: Reported) {
+        let report = Report { node: "n1".parse().unwrap(), at: 1, epoch: Epoch::new(epoch), what };
         take(draft, &sn.parse().unwrap(), &report);
     }
 
@@ -268,6 +280,25 @@ mod tests {
         say(&mut draft, "sn1", Reported::Connected(true));
         draft.set(NODERES, &RowKey::one("n1"), "servicenode", "sn2");
         say(&mut draft, "sn1", Reported::Connected(false));
+        assert_eq!(cell(&draft, AGENT, "connected"), "");
+    }
+
+    /// The agent settled in the epoch that the old owner told it, and found the new one, which had
+    /// not heard of that epoch yet.
+    #[test]
+    fn the_owners_word_that_an_agent_is_there_counts_in_any_epoch() {
+        let mut draft = draft();
+        draft.set(NODERES, &RowKey::one("n1"), "servicenode", "sn2,sn1");
+        say_in(&mut draft, 1, "sn1", Reported::Connected(true));
+        let settled = Reported::Settled { owner: "sn2".parse().unwrap(), receipts: Vec::new() };
+        say_in(&mut draft, 3, "sn1", settled);
+        say_in(&mut draft, 2, "sn2", Reported::Connected(true));
+        say_in(&mut draft, 3, "sn1", Reported::Connected(false));
+        assert_eq!(cell(&draft, AGENT, "connected"), "sn2");
+        // What an old owner says late does not count.
+        say_in(&mut draft, 2, "sn1", Reported::Connected(true));
+        assert_eq!(cell(&draft, AGENT, "connected"), "sn2");
+        say_in(&mut draft, 2, "sn2", Reported::Connected(false));
         assert_eq!(cell(&draft, AGENT, "connected"), "");
     }
 }

@@ -54,7 +54,9 @@ pub(super) async fn run(
     agents.report(node, Reported::Connected(true)).await;
     let mut session = Session { agents, node, link, sender, seen: None, told: None, open: BTreeSet::new() };
     let mut serving = agents.parts.serving.clone();
-    serving.mark_changed();
+    // Its state first: an agent follows a link when it has heard that, and does no work on another.
+    let now = Arc::clone(&serving.borrow_and_update());
+    session.tell(&now).await?;
     let ended = loop {
         let done = tokio::select! {
             message = receiver.recv::<FromAgent>() => match message {
