@@ -22,6 +22,11 @@ use crate::{Result, wait};
 /// How many clients start at once: the machine has few cores.
 const AT_ONCE: usize = 16;
 
+/// How long so few live nodes may take from the command to the last receipt. Asked of an optimised
+/// build alone: without optimisation the figure tells of the machine, and of who else is on it.
+const TAKEOVER: Duration = Duration::from_secs(2);
+const FEW: usize = 16;
+
 /// Plays it all.
 ///
 /// # Errors
@@ -216,13 +221,14 @@ fn files(node: &Node, server: Ipv4Addr) -> Result<String> {
 
 fn takeover(story: &mut Story, cluster: &mut Cluster) -> bool {
     story.chapter("Takeover: snmove -s sn1 -d sn2");
-    moved(story, cluster, "snmove -s sn1 -d sn2", 1)
+    let is_timed = cluster.nodes.len() <= FEW && !cfg!(debug_assertions);
+    moved(story, cluster, "snmove -s sn1 -d sn2", 1, is_timed.then_some(TAKEOVER))
         && leases(story, cluster, 1)
         && story.check("sn1 stays silent for every one of them", |progress| silent(cluster, 0, 1, progress))
 }
 
-/// Runs a move and sees every agent follow; the time is that of the command.
-fn moved(story: &mut Story, cluster: &Cluster, line: &str, to: usize) -> bool {
+/// Runs a move and sees every agent follow; the time is that of the command, which may take so long.
+fn moved(story: &mut Story, cluster: &Cluster, line: &str, to: usize, most: Option<Duration>) -> bool {
     let server = cluster.service_nodes[to].ip;
     let mut took = Duration::ZERO;
     let done = story.check(line, |_| {
@@ -238,10 +244,11 @@ fn moved(story: &mut Story, cluster: &Cluster, line: &str, to: usize) -> bool {
             .filter(|node| !node.follows(server))
             .map(|node| node.name.as_str())
             .collect();
-        if late.is_empty() {
-            Ok(format!("{} nodes, {:.2} s", cluster.nodes.len(), took.as_secs_f64()))
-        } else {
-            Err(late.join(", ").into())
+        let seconds = took.as_secs_f64();
+        match most.filter(|most| took > *most) {
+            _ if !late.is_empty() => Err(late.join(", ").into()),
+            Some(most) => Err(format!("it took {seconds:.2} s, and {} s is the most", most.as_secs()).into()),
+            None => Ok(format!("{} nodes, {seconds:.2} s", cluster.nodes.len())),
         }
     })
 }
@@ -257,7 +264,7 @@ fn silent(
     let some = &cluster.nodes[..cluster.nodes.len().min(16)];
     progress.total(some.len());
     each(some, AT_ONCE, |node| {
-        let offers = dhcp::offers(&node.host, node.mac, &Firmware::default(), Duration::from_millis(800))?;
+        let offers = dhcp::answers(&node.host, node.mac, &Firmware::default(), Duration::from_millis(800))?;
         let from: Vec<Ipv4Addr> = offers.iter().map(|offer| offer.server).collect();
         if from != [owner] || offers.iter().any(|offer| offer.next_server != owner) {
             return Err(format!("{} heard {offers:?}", node.name).into());
@@ -275,7 +282,7 @@ fn dead_service_node(story: &mut Story, cluster: &mut Cluster) -> bool {
     story.chapter("sn2 dies; the nodes go back to sn1");
     let sn1 = cluster.service_nodes[0].ip;
     story.check("sn2 is killed", |_| cluster.stop_sn(1, Signal::SIGKILL).map(|()| "SIGKILL".to_owned()))
-        && moved(story, cluster, "snmove -s sn2 -d sn1", 0)
+        && moved(story, cluster, "snmove -s sn2 -d sn1", 0, None)
         && leases(story, cluster, 0)
         && services(story, cluster, 0)
         && story.check("sn2 returns, and stays silent for what it lost", |progress| {

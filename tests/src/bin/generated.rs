@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "the table is this program's output")]
 
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -25,6 +26,9 @@ struct Options {
     /// Where all chance comes from.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// How many are read at once; as many as there are processors where nothing is said.
+    #[arg(long)]
+    threads: Option<NonZero<usize>>,
     /// Print the inputs in the place of reading them.
     #[arg(long, requires = "kind")]
     show: bool,
@@ -35,14 +39,17 @@ fn kinds() -> String {
 }
 
 fn main() -> ExitCode {
-    let Options { count, kind, number, seed, show } = Options::parse();
+    let Options { count, kind, number, seed, threads, show } = Options::parse();
     if let Some(kind) = kind.filter(|_| show) {
         for number in number..number + count {
             kind.input(seed, number).iter().for_each(|text| println!("{text}"));
         }
         return ExitCode::SUCCESS;
     }
-    let report = match run(Plan { kind, first: number, count, seed }) {
+    let threads =
+        threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN);
+    let plan = Plan { kind, first: number, count, seed, threads };
+    let report = match run(plan, |tally| eprintln!("{tally}")) {
         Ok(report) => report,
         Err(error) => {
             eprintln!("generated: {error}");

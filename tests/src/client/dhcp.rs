@@ -169,6 +169,23 @@ pub fn offers(host: &Host, mac: MacAddr, firmware: &Firmware, listen: Duration) 
     })
 }
 
+/// The same for a node that somebody answers: asks until an offer comes, which on a busy machine may
+/// take longer than `listen`.
+///
+/// # Errors
+/// When nobody answers.
+pub fn answers(host: &Host, mac: MacAddr, firmware: &Firmware, listen: Duration) -> Result<Vec<Offer>> {
+    let ask = || offers(host, mac, firmware, listen).ok().filter(|found| !found.is_empty());
+    let mut found: Vec<Offer> = Vec::new();
+    for offer in wait::until(format!("an offer for {mac}"), wait::LONG, ask)? {
+        // The one before may have been answered late.
+        if !found.contains(&offer) {
+            found.push(offer);
+        }
+    }
+    Ok(found)
+}
+
 /// The bytes of a DISCOVER.
 ///
 /// # Errors

@@ -17,11 +17,14 @@ mod sheets;
 mod site;
 mod watch;
 
+use std::num::NonZero;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use self::report::Found;
+use self::report::{Found, Memory};
 pub use self::report::{Report, Tally};
 use self::site::Site;
 use self::watch::Watch;
@@ -146,32 +149,62 @@ pub struct Plan {
     pub count: u64,
     /// Where all chance comes from.
     pub seed: u64,
+    /// How many are read at once. What is found is the same with any number.
+    pub threads: NonZero<usize>,
 }
 
-/// Makes inputs and has them read. What went wrong is in the report; an input that does not come to
-/// an end ends the process, with its number.
+impl Plan {
+    /// The numbers of the inputs of a kind.
+    const fn numbers(&self, kind: Kind) -> Range<u64> {
+        let count = if self.kind.is_some() { self.count } else { self.count * kind.share() / 100 };
+        self.first..self.first + count
+    }
+}
+
+/// Makes inputs and has them read; `done` is told of each kind as it comes to its end. What went wrong
+/// is in the report; an input that does not come to an end ends the process, with its number.
 ///
 /// # Errors
 /// When the site that they meet cannot be made.
-pub fn run(plan: Plan) -> Result<Report> {
+pub fn run(plan: Plan, mut done: impl FnMut(&Tally)) -> Result<Report> {
     let site = Site::new()?;
-    let watch = Watch::start();
     let mut report = Report::new();
     let kinds = plan.kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
     for kind in kinds {
-        let count = if plan.kind.is_some() { plan.count } else { plan.count * kind.share() / 100 };
+        let numbers = plan.numbers(kind);
+        let next = AtomicU64::new(numbers.start);
+        let hand = || inputs(&plan, &site, kind, (&next, numbers.end), &report.memory);
+        // Threads of their own, for their stacks are no larger than those of the daemon's.
+        let tallies = std::thread::scope(|scope| {
+            let hands: Vec<_> = (0..plan.threads.get()).map(|_| scope.spawn(hand)).collect();
+            hands.into_iter().map(|hand| hand.join()).collect::<Vec<_>>()
+        });
         let mut tally = Tally::new(kind);
-        for number in plan.first..plan.first + count {
-            let files = kind.input(plan.seed, number);
-            watch.begin(kind, number);
-            let found = one(&site, kind, number, &files);
-            watch.end();
-            tally.take(found);
-            report.look(kind, number);
+        for part in tallies {
+            tally.join(part.map_err(|_| format!("whoever reads {} panicked", kind.name()))?);
         }
+        done(&tally);
         report.tallies.push(tally);
     }
     Ok(report)
+}
+
+/// Reads inputs of a kind, whichever come next, until there are none.
+fn inputs(plan: &Plan, site: &Site, kind: Kind, (next, end): (&AtomicU64, u64), memory: &Memory) -> Tally {
+    let watch = Watch::start();
+    let mut tally = Tally::new(kind);
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= end {
+            return tally;
+        }
+        let files = kind.input(plan.seed, number);
+        watch.begin(kind, number);
+        let found = one(site, kind, number, &files);
+        watch.end();
+        tally.take(found);
+        memory.look(kind, number);
+    }
 }
 
 /// Reads one input.
@@ -211,7 +244,8 @@ mod tests {
     #[test]
     fn no_input_breaks_what_reads_it() {
         let count = std::env::var("DROVER_GENERATED").ok().and_then(|count| count.parse().ok());
-        let report = run(Plan { kind: None, first: 0, count: count.unwrap_or(SHARE), seed: 0 }).unwrap();
+        let (count, threads) = (count.unwrap_or(SHARE), NonZero::new(2).unwrap());
+        let report = run(Plan { kind: None, first: 0, count, seed: 0, threads }, |_| ()).unwrap();
         eprintln!("{report}");
         assert_eq!(report.wrong(), Vec::<String>::new());
         // What is always refused tests a refusal and nothing else.

@@ -1,7 +1,9 @@
 //! What was found, as numbers and as text.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::{Kind, MEMORY};
 
@@ -54,6 +56,63 @@ impl Tally {
             self.wrong.push((number, wrong));
         }
     }
+
+    /// Takes over what somebody else found, each in the order of the numbers.
+    pub(super) fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.taken += other.taken;
+        self.took += other.took;
+        if other.slowest.1 > self.slowest.1 {
+            self.slowest = other.slowest;
+        }
+        self.wrong.extend(other.wrong);
+        self.wrong.sort();
+        self.wrong.truncate(KEPT);
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        let Self { kind, count, taken, took, slowest, .. } = self;
+        let mean = ms(*took) / (*count).max(1) as f64;
+        let (number, slowest) = (slowest.0, ms(slowest.1));
+        write!(f, "| {} | {count} | {taken} | {mean:.3} | {slowest:.1} | {number} |", kind.name())
+    }
+}
+
+/// How much memory the process takes.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// The most that it had before the first input, in KiB.
+    before: u64,
+    /// The most that it had at all, and the input after which that was seen.
+    peak: Mutex<(u64, Option<(Kind, u64)>)>,
+    looks: AtomicU64,
+}
+
+impl Memory {
+    fn new() -> Self {
+        let before = peak_kib();
+        Self { before, peak: Mutex::new((before, None)), looks: AtomicU64::new(0) }
+    }
+
+    /// Looks at it now and then: often enough to say near which input it grew.
+    pub(super) fn look(&self, kind: Kind, number: u64) {
+        if !self.looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(64) {
+            return;
+        }
+        let seen = peak_kib();
+        let mut peak = self.peak.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen > peak.0 {
+            *peak = (seen, Some((kind, number)));
+        }
+    }
+
+    fn peak(&self) -> (u64, Option<(Kind, u64)>) {
+        let (seen, near) = *self.peak.lock().unwrap_or_else(PoisonError::into_inner);
+        (seen.max(peak_kib()), near)
+    }
 }
 
 /// What became of all inputs.
@@ -61,33 +120,18 @@ impl Tally {
 pub struct Report {
     /// Each kind.
     pub tallies: Vec<Tally>,
-    /// The most memory that the process had before the first input, in KiB.
-    before: u64,
-    /// The most that it had at all, and the input after which that was seen.
-    peak: (u64, Option<(Kind, u64)>),
-    looks: u64,
+    pub(super) memory: Memory,
+    start: Instant,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        let before = peak_kib();
-        Self { tallies: Vec::new(), before, peak: (before, None), looks: 0 }
-    }
-
-    /// Looks at the memory now and then: often enough to say near which input it grew.
-    pub(super) fn look(&mut self, kind: Kind, number: u64) {
-        self.looks += 1;
-        if self.looks.is_multiple_of(64) {
-            let peak = peak_kib();
-            if peak > self.peak.0 {
-                self.peak = (peak, Some((kind, number)));
-            }
-        }
+        Self { tallies: Vec::new(), memory: Memory::new(), start: Instant::now() }
     }
 
     /// The most memory beyond what there was before, in KiB.
     pub fn grown_kib(&self) -> u64 {
-        self.peak.0.max(peak_kib()).saturating_sub(self.before)
+        self.memory.peak().0.saturating_sub(self.memory.before)
     }
 
     /// What went wrong, each with how to see it again.
@@ -106,18 +150,16 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
         writeln!(f, "| kind | inputs | taken | mean ms | slowest ms | its number |")?;
         writeln!(f, "|---|---:|---:|---:|---:|---:|")?;
-        for tally in &self.tallies {
-            let Tally { kind, count, taken, took, slowest, .. } = tally;
-            let mean = ms(*took) / (*count).max(1) as f64;
-            let (number, slowest) = (slowest.0, ms(slowest.1));
-            writeln!(f, "| {} | {count} | {taken} | {mean:.3} | {slowest:.1} | {number} |", kind.name())?;
-        }
-        let (peak, at) = self.peak;
+        self.tallies.iter().try_for_each(|tally| writeln!(f, "{tally}"))?;
+        let (peak, at) = self.memory.peak();
         let near = at.map_or_else(String::new, |(kind, number)| format!(", near {} {number}", kind.name()));
-        write!(f, "\npeak memory {} MiB{near}; {} MiB before the first input", peak >> 10, self.before >> 10)
+        let (peak, before) = (peak >> 10, self.memory.before >> 10);
+        let count: u64 = self.tallies.iter().map(|tally| tally.count).sum();
+        let seconds = self.start.elapsed().as_secs_f64();
+        writeln!(f, "\n{count} inputs in {seconds:.0} s")?;
+        write!(f, "peak memory {peak} MiB{near}; {before} MiB before the first input")
     }
 }
 

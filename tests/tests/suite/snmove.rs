@@ -45,7 +45,7 @@ fn definitions(cluster: &Cluster) -> Result<String> {
 
 /// The service node that answers this node's firmware, which is exactly one.
 fn answering(cluster: &Cluster, node: &Node) -> Result<String> {
-    let offers = dhcp::offers(&node.host, node.mac, &Firmware::default(), Duration::from_millis(700))?;
+    let offers = dhcp::answers(&node.host, node.mac, &Firmware::default(), Duration::from_millis(700))?;
     let named = |ip| cluster.service_nodes.iter().find(|sn| sn.ip == ip).map_or("?", |sn| sn.name.as_str());
     let names: Vec<&str> = offers.iter().map(|offer| named(offer.server)).collect();
     Ok(names.join(","))

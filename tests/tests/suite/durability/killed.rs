@@ -183,7 +183,7 @@ fn has_one_owner(cluster: &Cluster, owner: usize) -> Result<()> {
     let ip = cluster.service_nodes[owner].ip;
     for node in &cluster.nodes {
         node.await_following(ip)?;
-        let offers = dhcp::offers(&node.host, node.mac, &Firmware::default(), Duration::from_millis(800))?;
+        let offers = dhcp::answers(&node.host, node.mac, &Firmware::default(), Duration::from_millis(800))?;
         let servers: Vec<Ipv4Addr> = offers.iter().map(|offer| offer.server).collect();
         assert_eq!(servers, [ip], "{} has one owner", node.name);
     }
