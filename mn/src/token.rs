@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use common::id::{Digest, NodeName};
+use common::id::{Digest, NodeName, SnName};
 use common::report::Refusal;
 use common::slice::JoinSecret;
 use common::wire::MN_PORT;
@@ -89,6 +89,11 @@ fn write_secret(secret: &JoinSecret) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Whether a service node has been there once: it has a certificate of this authority.
+pub fn has_joined(model: &Model, sn: &SnName) -> bool {
+    member_key(model, Kind::ServiceNode, sn.as_str()).is_some()
 }
 
 /// The digest of a member's public key; none where there is no such member.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use common::id::{Revision, SnName};
-use common::wire::join::Kind;
+use common::id::Revision;
 use mn_core::change::Outcome;
 use mn_core::command::Mode;
 use mn_core::model::Model;
@@ -64,16 +63,11 @@ async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
         return;
     };
     let model = ground.model();
-    let joined = touched.into_iter().filter(|sn| has_joined(&model, sn));
+    let joined = touched.into_iter().filter(|sn| token::has_joined(&model, sn));
     for (sn, why) in delivery.wait_all(joined, revision, limit).await {
         let text = format!("{}: {sn} has not applied this yet: {why}", ground.command());
         if ground.replies.err(text).await.is_err() {
             return;
         }
     }
-}
-
-/// Whether a service node has a certificate of this authority.
-fn has_joined(model: &Model, sn: &SnName) -> bool {
-    token::member_key(model, Kind::ServiceNode, sn.as_str()).is_some()
 }

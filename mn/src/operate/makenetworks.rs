@@ -1,6 +1,7 @@
 //! `makenetworks`: this machine is looked at, and what follows is one change. Of a service node that
 //! is away what it reported last counts, and that is said.
 
+use common::id::SnName;
 use common::report::Refusal;
 use mn_core::change::networks;
 use mn_core::command::Makenetworks;
@@ -8,7 +9,9 @@ use mn_core::talk::{Line, warning};
 
 use crate::ground::Ground;
 use crate::host::interfaces;
+use crate::push::PeerView;
 use crate::store::book::Planned;
+use crate::token;
 
 /// Runs the command; gives the exit status.
 pub(super) async fn run(ground: &Ground, args: Makenetworks) -> u8 {
@@ -19,13 +22,13 @@ pub(super) async fn run(ground: &Ground, args: Makenetworks) -> u8 {
             return ground.refuse(&[refusal]).await;
         }
     };
-    let (context, record) = (ground.context.clone(), !args.display && !args.mode.dry_run);
+    let context = ground.context.clone();
     let committed = ground
         .site
         .book
         .change(ground.by.clone(), move |model| {
             let outcome = networks::plan(model, &own, &args, &context);
-            Planned { record, ..Planned::new(outcome.change, (outcome.lines, outcome.status)) }
+            Planned::new(outcome.change, (outcome.lines, outcome.status))
         })
         .await;
     match committed {
@@ -40,10 +43,12 @@ pub(super) async fn run(ground: &Ground, args: Makenetworks) -> u8 {
     }
 }
 
-/// A warning for each service node that may have other networks by now.
+/// A warning for each service node that may have other networks by now. One that never joined has
+/// none that anybody knows.
 fn away(ground: &Ground) -> Vec<Line> {
-    let view = ground.site.delivery.view();
-    let away = view.peers.iter().filter(|(_, peer)| !peer.is_connected());
+    let (view, model) = (ground.site.delivery.view(), ground.model());
+    let is_away = |(sn, peer): &(&SnName, &PeerView)| !peer.is_connected() && token::has_joined(&model, sn);
+    let away = view.peers.iter().filter(is_away);
     let said = away.map(|(sn, _)| {
         let text = format!("{sn} is not connected: of its networks, those count that it reported last");
         Line::Err(warning(&ground.context, &text))

@@ -371,4 +371,11 @@ fn a_service_node_that_has_never_joined_is_no_reason_to_complain() {
     let said = site.line("chdef n1 servicenode=sn1 mac=52:54:00:00:00:01");
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
     assert!(site.line("lsslice").out.contains("sn1"));
+    let said = site.line("makenetworks -d");
+    assert!(!said.err.contains("sn1"), "{said:?}");
+    // Looking, twice, and finding nothing new is no revision.
+    site.line("makenetworks");
+    let before = site.newest();
+    site.line("makenetworks");
+    assert_eq!(site.newest(), before);
 }
