@@ -68,10 +68,16 @@ fn part(chance: &mut Chance, depth: u64) -> String {
     }
 }
 
-/// `n[1-5,07]`, `f[1-2]n[1-8]`, `[1-3]`.
+/// `n[1-5,07]`, `f[1-2]n[1-8]`, `[1-3]`. Three pairs spell ten thousands of names, and are rare so that
+/// the rest has its turn.
 fn brackets(chance: &mut Chance) -> String {
     let mut text = String::new();
-    for _ in 0..=chance.below(3) {
+    let pairs = match chance.below(40) {
+        0 => 3,
+        1..12 => 2,
+        _ => 1,
+    };
+    for _ in 0..pairs {
         text.push_str(chance.of(&["n", "rack", "f", "", "n-", "n0"]));
         let inner = chance.list(3, ",", |chance| match chance.below(3) {
             0 => size(chance).to_string(),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use common::id::NodeName;
 use imbl::OrdSet;
 
+use super::glob::Glob;
 use super::parse::{self, Op, Steps, Term};
 use super::select::{self, Condition, Selection};
 use super::shape::{self, Affixes, Shape};
@@ -13,9 +14,16 @@ use crate::model::Model;
 use crate::table::schema::NODEGROUP;
 
 /// What one noderange may cost: so many looks at the whole cluster, or at this many nodes of a
-/// small one. A look costs some 0.2 µs, so that even a hostile text ends within seconds.
+/// small one. A look costs some 0.2 µs, so that even a hostile text ends within half a second, and
+/// within seconds where there are a hundred thousand nodes.
 const LOOKS: usize = 64;
-const LEAST_WORK: usize = 4_000_000;
+const LEAST_WORK: usize = 1_000_000;
+
+/// What it costs to read an expression, in looks; an odd one costs ten times as much.
+const READ: usize = 500;
+
+/// How many words the ranges of one noderange may be, those that spell others among them.
+const MOST_WORDS: usize = MOST_NAMES / 5 * 6;
 
 /// How many bytes the words of one noderange may have together: a million names of 32.
 const MOST_LETTERS: usize = 32 << 20;
@@ -73,7 +81,7 @@ impl<'a> Evaluator<'a> {
             files,
             missing,
             warnings,
-            names: 2 * MOST_NAMES,
+            names: MOST_WORDS,
             letters: MOST_LETTERS,
             work,
             looked,
@@ -234,6 +242,7 @@ impl<'a> Evaluator<'a> {
         let text = row.and_then(|row| row.cell("wherevals")).unwrap_or_default();
         let mut conditions = Vec::new();
         for text in text.split("::").filter(|text| !text.is_empty()) {
+            self.spend(READ)?;
             let condition = Selection::parse(text)
                 .map_err(|source| NoderangeError::Pattern { text: text.to_owned(), source })?;
             conditions.extend(condition.map(Condition::new));
@@ -248,6 +257,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn select(&mut self, word: &str) -> Result<Set, NoderangeError> {
+        self.spend(READ)?;
         let selection = Selection::parse(word)
             .map_err(|source| NoderangeError::Pattern { text: word.to_owned(), source })?;
         let selected = selection.and_then(|selection| Some((select::column(selection.name)?, selection)));
@@ -269,6 +279,7 @@ impl<'a> Evaluator<'a> {
 
     /// `/PATTERN`
     fn matching(&mut self, word: &str) -> Result<Set, NoderangeError> {
+        self.spend(READ)?;
         // Without a group around it, so that the anchors of `/a|b` bind one alternative each.
         let pattern = format!("^{}$", word.strip_prefix('/').unwrap_or(word));
         let regex = select::compile(&pattern)
@@ -282,10 +293,8 @@ impl<'a> Evaluator<'a> {
 
     /// `n*`, `n?`
     fn glob(&mut self, word: &str) -> Result<Set, NoderangeError> {
-        let pattern = regex::escape(word).replace(r"\*", ".*").replace(r"\?", ".");
-        let regex = select::compile(&format!("^{pattern}$"))
-            .map_err(|source| NoderangeError::Pattern { text: word.to_owned(), source })?;
-        Ok(self.model.nodes().filter(|node| regex.is_match(node.as_str())).cloned().collect())
+        let glob = Glob::new(word);
+        Ok(self.model.nodes().filter(|node| glob.means(node.as_str())).cloned().collect())
     }
 
     /// A word that nothing knows.

@@ -31,6 +31,7 @@
 mod advice;
 mod expand;
 mod fold;
+mod glob;
 mod parse;
 mod select;
 mod shape;

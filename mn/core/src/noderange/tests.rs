@@ -117,6 +117,16 @@ fn brackets_that_spell_too_much_are_refused_before_they_are_written() {
     assert!(matches!(refused, Err(NoderangeError::TooMuchWork)), "{refused:?}");
 }
 
+/// Each is read anew, which takes longer than a look at a small cluster.
+#[test]
+fn a_text_of_thousands_of_expressions_is_refused() {
+    let of = |word: &str| (0..5000).map(|n| format!("{word}{n}*")).collect::<Vec<_>>().join(",");
+    let read = |text: &str| expand_known(text, &fixture(), Options::default(), &|_| None);
+    assert!(matches!(read(&of("/n")), Err(NoderangeError::TooMuchWork)));
+    // `n0*` to `n6*` name some.
+    assert_eq!(read(&of("n")).unwrap().missing.len(), 4993);
+}
+
 #[test]
 fn every_observed_case_means_the_observed_nodes() {
     let model = fixture();
