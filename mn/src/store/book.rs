@@ -4,10 +4,8 @@
 //! [`Book::change`] hands a planner to the [`Writer`], which runs it on the newest model (so no plan
 //! is ever stale), commits what has queued up as one group, publishes the model, and only then
 //! answers: what was answered is on the disk, and whoever reads sees it.
-//!
-//! Each change is a revision, and what acts on the world without changing the model (scripts that
-//! were run, a file that was written) may ask to be one. A refused command is none, and waits for no
-//! disk: why it was refused goes to who records commands ([`Made`]).
+//! Each change is a revision; what acts on the world alone (scripts that were run) may ask to be one.
+//! A refused command is none and waits for no disk; [`Made`] tells why it was refused.
 
 mod made;
 mod upkeep;
@@ -35,8 +33,7 @@ use super::{Commit, Cooling, Cursor, History, Issued, Loaded, Store, StoreError}
 /// comes later waits in `send`, which is the back-pressure.
 const QUEUE: usize = 1024;
 
-/// How many edits a group may gather before it is committed, so that one group stays a few
-/// megabytes.
+/// How many edits a group may gather before it is committed: a few megabytes.
 const GROUP_EDITS: usize = 20_000;
 
 /// After a group of so many edits the memory that it took is given back; a few megabytes.
@@ -288,8 +285,9 @@ fn prepare<T: Send + 'static>(
     if edits.iter().any(|edit| edit.key.as_str().contains('\0')) {
         return (None, Box::new(move |_| drop(answer.send(Err(BookError::OddKey)))));
     }
-    let (made, why) = (by.made, note.clone());
-    let step = (record || cursor.is_some() || !edits.is_empty()).then(|| Step {
+    let makes_one = record || cursor.is_some() || !edits.is_empty();
+    by.made.refuse(if makes_one { "" } else { &note });
+    let step = makes_one.then(|| Step {
         commit: Commit {
             edits,
             author: by.author,
@@ -300,9 +298,6 @@ fn prepare<T: Send + 'static>(
         },
         after: after.filter(|_| is_current),
     });
-    if step.is_none() {
-        made.refuse(&why);
-    }
     let finish = move |done: Result<Option<Revision>, BookError>| {
         drop(answer.send(done.map(|revision| Committed { revision, value })));
     };
