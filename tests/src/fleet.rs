@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use serde_json::Value;
+
 use crate::cluster::{Cluster, Node, each};
 use crate::process::Run;
 use crate::{Result, wait};
@@ -21,7 +23,22 @@ impl Cluster {
         let tokens = self.nodes.iter().map(|node| Ok(node.script(owner)?.token));
         let tokens = tokens.collect::<Result<Vec<_>>>()?;
         self.start_agents(&tokens)?;
-        self.nodes.iter().try_for_each(|node| node.await_following(owner))
+        self.nodes.iter().try_for_each(|node| node.await_following(owner))?;
+        self.await_agents(&self.service_nodes[0].name)
+    }
+
+    /// Waits until the management node knows that all agents are connected to a service node. What an
+    /// agent has written is there before that is known.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn await_agents(&self, sn: &str) -> Result<()> {
+        let all = || {
+            let rows = serde_json::from_str::<Vec<Value>>(&self.ok("tabdump agent --json").ok()?).ok()?;
+            let there = rows.iter().filter(|row| row["connected"] == sn).count();
+            (there == self.nodes.len()).then_some(())
+        };
+        wait::until(format!("all agents to be connected to {sn}"), wait::LONG, all)
     }
 
     /// Starts the agent of one node.

@@ -42,57 +42,60 @@ pub(super) enum Ended {
     Replaced,
 }
 
-/// Talks until the link ends or the node goes.
+/// Talks until the link ends or the node goes. Every run that came is answered, here or by the agent.
 pub(super) async fn run(
     agents: &Agents,
     node: &NodeName,
     link: &Link,
     mut runs: mpsc::Receiver<Run>,
 ) -> Result<(), Ended> {
+    let mut open = BTreeSet::new();
+    let ended = talk(agents, node, link, (&mut runs, &mut open)).await;
+    // What was begun and not answered; those that waited behind it never began.
+    runs.close();
+    while let Ok(run) = runs.try_recv() {
+        open.insert(run.run);
+    }
+    for run in open {
+        agents.answer(run, node.clone(), RunAnswer::Lost).await;
+    }
+    ended
+}
+
+async fn talk(
+    agents: &Agents,
+    node: &NodeName,
+    link: &Link,
+    (runs, open): (&mut mpsc::Receiver<Run>, &mut BTreeSet<u64>),
+) -> Result<(), Ended> {
     let (sender, mut receiver) =
         tokio::time::timeout(GREETING, greet(link)).await.map_err(|_| Ended::Slow)??;
     agents.report(node, Reported::Connected(true)).await;
-    let mut session = Session { agents, node, link, sender, seen: None, told: None, open: BTreeSet::new() };
+    let mut session = Session { agents, node, link, sender, seen: None, told: None, open };
     let mut serving = agents.parts.serving.clone();
     // Its state first: an agent follows a link when it has heard that, and does no work on another.
     let now = Arc::clone(&serving.borrow_and_update());
     session.tell(&now).await?;
-    let ended = loop {
-        let done = tokio::select! {
-            message = receiver.recv::<FromAgent>() => match message {
-                Ok(Some(message)) => session.heard(message).await,
-                Ok(None) => break Ok(()),
-                Err(error) => Err(error.into()),
+    loop {
+        tokio::select! {
+            message = receiver.recv::<FromAgent>() => match message? {
+                Some(message) => session.heard(message).await,
+                None => return Ok(()),
             },
             changed = serving.changed() => {
                 if changed.is_err() {
-                    break Ok(());
+                    return Ok(());
                 }
                 let now = Arc::clone(&serving.borrow_and_update());
-                session.tell(&now).await
+                session.tell(&now).await?;
             }
-            Some(run) = runs.recv() => session.start(run).await,
-            stream = link.accept() => match stream {
-                Ok((sender, receiver)) => {
-                    session.opened(sender, receiver);
-                    Ok(())
-                }
-                Err(error) => Err(error.into()),
-            },
-        };
-        if done.is_err() {
-            break done;
+            Some(run) = runs.recv() => session.start(run).await?,
+            stream = link.accept() => {
+                let (sender, receiver) = stream?;
+                session.opened(sender, receiver);
+            }
         }
-    };
-    // What was begun and not answered; those that waited behind it never began.
-    runs.close();
-    while let Ok(run) = runs.try_recv() {
-        session.open.insert(run.run);
     }
-    for run in std::mem::take(&mut session.open) {
-        agents.answer(run, node.clone(), RunAnswer::Lost).await;
-    }
-    ended
 }
 
 async fn greet(link: &Link) -> Result<(FrameSender, FrameReceiver), Ended> {
@@ -112,7 +115,7 @@ struct Session<'a> {
     /// The digest of the desired state that was sent last.
     told: Option<Digest>,
     /// Runs without an answer yet.
-    open: BTreeSet<u64>,
+    open: &'a mut BTreeSet<u64>,
 }
 
 impl Session<'_> {
@@ -146,7 +149,7 @@ impl Session<'_> {
         Ok(self.sender.send(&ToAgent::Run(run)).await?)
     }
 
-    async fn heard(&mut self, message: FromAgent) -> Result<(), Ended> {
+    async fn heard(&mut self, message: FromAgent) {
         match message {
             FromAgent::Hello { .. } => {}
             FromAgent::Settled { epoch, owner, receipts, .. } => {
@@ -165,7 +168,6 @@ impl Session<'_> {
                 }
             }
         }
-        Ok(())
     }
 
     /// A stream for a file. Answered in a task of its own: a slow disk holds up nothing else.

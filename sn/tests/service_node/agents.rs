@@ -7,7 +7,7 @@ use common::wire::push::{FromSn, Outcome, Report, Reported, ToSn};
 use common::wire::work::{Run, RunAnswer, RunResult, Work};
 use runtime::link::identity::{Identity, Role as Member};
 
-use crate::fake::{Mn, Session, Sn, agent, node, slice, soon};
+use crate::fake::{Mn, Session, Sn, agent, node, silent_agent, slice, soon};
 
 /// A service node that owns n1, whose agent has an identity.
 async fn rack(mn: &Mn) -> (Sn, Session, Identity, Slice) {
@@ -190,4 +190,38 @@ async fn a_run_is_answered_for_every_node() {
     let ToAgent::Run(_) = soon("the run", link.receiver.expect()).await.unwrap() else { panic!() };
     link.link.close("the node lost power");
     assert_eq!(session.next("n1", result).await, answered("n1", 8, RunAnswer::Lost));
+}
+
+/// An agent follows a link once it has heard its state there, and does no work before.
+#[tokio::test]
+async fn work_that_waits_for_an_agent_comes_behind_its_state() {
+    let mn = Mn::new();
+    let (sn, mut session, identity, _slice) = rack(&mn).await;
+    let work = Work { sync: vec![], scripts: vec![], settle: true, timeout_seconds: 1 };
+    let nodes: Vec<common::id::NodeName> = vec!["n1".parse().unwrap(), "n9".parse().unwrap()];
+    let mut number = 0;
+    // Whether a run for n1 waits for its agent: then n9, which nobody knows, is answered for first.
+    let mut is_waiting = async || {
+        number += 1;
+        let run = Run { run: number, nodes: nodes.clone(), work: work.clone() };
+        session.sender.send(&ToSn::Run(run)).await.unwrap();
+        let answer = |message| match message {
+            FromSn::RunResult(result) if result.run == number => Some(result.node),
+            _ => None,
+        };
+        let is_first = session.next("n1 or n9", answer).await == nodes[1];
+        if !is_first {
+            session.next("n9", answer).await;
+        }
+        is_first
+    };
+    for _ in 0..8 {
+        let mut link = silent_agent(&identity, &sn).await;
+        soon("work that waits", async { while !is_waiting().await {} }).await;
+        link.greet().await;
+        let first = soon("the first word", link.receiver.expect()).await.unwrap();
+        assert!(matches!(first, ToAgent::Desired(_)), "{first:?}");
+        link.link.close("the next one comes");
+        soon("its end", async { while is_waiting().await {} }).await;
+    }
 }

@@ -299,7 +299,7 @@ impl Drop for Sn {
     }
 }
 
-/// A link of an agent, after its greeting.
+/// A link of an agent.
 pub(crate) struct AgentLink {
     pub(crate) link: Link,
     pub(crate) sender: FrameSender,
@@ -309,15 +309,18 @@ pub(crate) struct AgentLink {
 
 /// Connects as an agent, and keeps trying until the service node is there.
 pub(crate) async fn agent(identity: &Identity, sn: &Sn) -> AgentLink {
+    let mut link = silent_agent(identity, sn).await;
+    link.greet().await;
+    link
+}
+
+/// The same for one that has not greeted yet.
+pub(crate) async fn silent_agent(identity: &Identity, sn: &Sn) -> AgentLink {
     soon("an agent to connect", async {
         loop {
             let dialer = Dialer::new(identity).unwrap();
             if let Ok(link) = dialer.connect(sn.agents_at(), &sn.role()).await {
-                let Ok((mut sender, receiver)) = link.open().await else { continue };
-                let hello = FromAgent::Hello { protocol: PROTOCOL, epoch: Epoch::ZERO, settled: None };
-                // Who is not wanted may be refused by now; that shows in what comes back.
-                let _ = sender.send(&Opening::Control).await;
-                let _ = sender.send(&hello).await;
+                let Ok((sender, receiver)) = link.open().await else { continue };
                 return AgentLink { link, sender, receiver, _dialer: dialer };
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -327,6 +330,13 @@ pub(crate) async fn agent(identity: &Identity, sn: &Sn) -> AgentLink {
 }
 
 impl AgentLink {
+    pub(crate) async fn greet(&mut self) {
+        let hello = FromAgent::Hello { protocol: PROTOCOL, epoch: Epoch::ZERO, settled: None };
+        // Who is not wanted may be refused by now; that shows in what comes back.
+        let _ = self.sender.send(&Opening::Control).await;
+        let _ = self.sender.send(&hello).await;
+    }
+
     pub(crate) async fn desired(&mut self) -> Result<Desired, LinkError> {
         soon("a desired state", async {
             loop {

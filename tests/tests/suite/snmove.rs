@@ -177,6 +177,7 @@ fn a_running_node_follows_in_everything() {
         cluster.ok("chdef n001 postscripts=hello postbootscripts=hello")?;
         let ran = || std::fs::read_to_string(cluster.nodes[0].root.join("ran")).unwrap_or_default();
         wait::until("the new list to have run", wait::LONG, || (ran().lines().count() == 2).then_some(()))?;
+        cluster.await_agents("sn2")?;
         said(&cluster.command("snmove n001 -d sn1 -P all")?, 0, &["1 node moved", "1 agent repointed"])?;
         assert_eq!(ran().lines().count(), 3);
         Ok(())
@@ -194,7 +195,8 @@ fn an_old_failure_of_a_script_is_not_the_moves() {
         wait::until("the script to have failed", wait::LONG, || {
             cluster.ok("tabdump agent").ok()?.contains("script fails").then_some(())
         })?;
-        for target in ["sn2", "sn1"] {
+        for (owner, target) in [("sn1", "sn2"), ("sn2", "sn1")] {
+            cluster.await_agents(owner)?;
             let ended = cluster.command(&format!("snmove n001 -d {target}"))?;
             said(
                 &ended,
@@ -202,6 +204,7 @@ fn an_old_failure_of_a_script_is_not_the_moves() {
                 &["1 node moved", "1 agent repointed", "n001: script fails", "nothing to do with it"],
             )?;
         }
+        cluster.await_agents("sn1")?;
         // What `-P` runs is the move's: there a failure counts.
         said(&cluster.command("snmove n001 -d sn2 -P fails")?, 1, &["n001: script fails"])
     });
