@@ -145,8 +145,8 @@ impl History {
         self.between_with(from, to, |_| true)
     }
 
-    /// The same; `at` hears of each revision that is read, and ends it by saying no. What is in memory at once is no more than
-    /// twice what comes out, however often the same rows were changed.
+    /// The same; `at` hears of each revision that is read, and ends it by saying no. What is in memory at
+    /// once is no more than twice what comes out, however often the same rows were changed.
     ///
     /// # Errors
     /// When a record between is damaged or the disk refuses.

@@ -14,6 +14,7 @@
 //! | [`carry`] | carrying them there, behind the answers |
 //! | [`cool`] | making sled's cache shrink, once much was read or written |
 //! | [`history`] | reading the journal, beside the writer |
+//! | [`page`] | a record whose edits are looked up one by one |
 //! | [`prune`] | forgetting the start of the journal |
 //! | [`states`] | a few earlier states, for who walks through them |
 //! | [`book`] | the one writer task, and the snapshots that everyone reads |

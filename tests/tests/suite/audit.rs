@@ -82,7 +82,7 @@ fn changes_reads_and_refusals_stand_in_one_line_of_time() {
                 "command root: nodels n1: ended 0",
                 "change root: chdef n1 usercomment=x: ended 0",
                 "command root: nodels n9: ended 1",
-                "change root: rmdef n9: ended 1",
+                "command root: rmdef n9: ended 1",
                 "command daemon: chdef n2 usercomment=y: refused",
                 "command uid 1: connect: refused",
             ]

@@ -66,7 +66,7 @@ fn what_is_wrong_ends_as_in_xcat_and_changes_nothing() {
                 ("nodech n1,n9 groups=x", 1, "", "Error: Invalid nodes and/or groups in noderange: n9\n"),
                 ("noderm n1,n9", 1, "", "Error: Invalid nodes and/or groups in noderange: n9\n"),
                 ("updatenode n9 -F", 1, "", "Error: Invalid nodes and/or groups in noderange: n9\n"),
-                ("updatenode n1 -fF", 1, "", "Error: Choose either -f to sync the service nodes"),
+                ("updatenode n1 -fF", 1, "", "Choose either -f to sync the service nodes"),
                 ("nodeset n1 foo", 1, "", "Error: ["),
                 ("nodeset n1 osimage", 1, "", "n1: ["),
                 ("chtab node=n1 hosts.ip=", 0, "", ""),
