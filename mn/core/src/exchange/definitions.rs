@@ -42,8 +42,9 @@ impl Definition {
 pub(crate) fn of_document(document: Document) -> Result<Vec<Definition>, Vec<Mistake>> {
     let mut definitions = Vec::new();
     let mut mistakes = Vec::new();
+    let mut advice = Advice { left: ADVISED };
     for stanza in document.stanzas {
-        match of_stanza(stanza) {
+        match of_stanza(stanza, &mut advice) {
             Ok(definition) => definitions.push(definition),
             Err(found) => mistakes.extend(found),
         }
@@ -51,26 +52,48 @@ pub(crate) fn of_document(document: Document) -> Result<Vec<Definition>, Vec<Mis
     if mistakes.is_empty() { Ok(definitions) } else { Err(mistakes) }
 }
 
-fn of_stanza(stanza: Stanza) -> Result<Definition, Vec<Mistake>> {
+/// How many mistakes of a file are answered with the nearest names: each costs a look at all names, and
+/// who has made more of them knows by then what is meant.
+const ADVISED: usize = 100;
+
+/// What is said of names that are not known, as long as it is few.
+struct Advice {
+    left: usize,
+}
+
+impl Advice {
+    /// A text, with the names that are probably meant.
+    fn on(&mut self, text: String, nearest: impl FnOnce() -> Vec<&'static str>) -> String {
+        let Some(left) = self.left.checked_sub(1) else { return text };
+        self.left = left;
+        nearest::hinted(text, &nearest())
+    }
+}
+
+fn of_stanza(stanza: Stanza, advice: &mut Advice) -> Result<Definition, Vec<Mistake>> {
     let fail = |text: String| vec![Mistake { line: stanza.line, text }];
     let Some(kind) = stanza.kind.as_deref() else {
         return Err(fail(format!("{} has no objtype", short(&stanza.name))));
     };
     if let Some(table) = subject::row_type(kind) {
-        return of_row(table, &stanza);
+        return of_row(table, &stanza, advice);
     }
     let known = attribute::object_type(kind).filter(|kind| !subject::tables_of(kind.name).is_empty());
     let Some(kind) = known else {
-        let close = nearest::names(kind, subject::kinds());
-        return Err(fail(nearest::hinted(format!("there is no type {} to apply", short(kind)), &close)));
+        let text = format!("there is no type {} to apply", short(kind));
+        return Err(fail(advice.on(text, || nearest::names(kind, subject::kinds()))));
     };
     if kind.name == "site" && stanza.name != CLUSTERSITE {
         return Err(fail(format!("the site is called {CLUSTERSITE}, not {}", short(&stanza.name))));
     }
-    of_object(kind, stanza)
+    of_object(kind, stanza, advice)
 }
 
-fn of_object(kind: &'static ObjectType, stanza: Stanza) -> Result<Definition, Vec<Mistake>> {
+fn of_object(
+    kind: &'static ObjectType,
+    stanza: Stanza,
+    advice: &mut Advice,
+) -> Result<Definition, Vec<Mistake>> {
     let mut definition = Definition {
         line: stanza.line,
         subject: Subject::object(kind, &stanza.name),
@@ -101,7 +124,7 @@ fn of_object(kind: &'static ObjectType, stanza: Stanza) -> Result<Definition, Ve
             {
                 definition.others.push(said);
             }
-            _ => match add(kind, &mut definition.attributes, said) {
+            _ => match add(kind, &mut definition.attributes, said, advice) {
                 Ok(()) => {}
                 Err(mistake) => mistakes.push(mistake),
             },
@@ -128,18 +151,23 @@ fn is_set_elsewhere(kind: &ObjectType, name: &str) -> bool {
 }
 
 /// Adds an attribute; one interface of a packed one (`nicips.eth0`) goes into that.
-fn add(kind: &'static ObjectType, attributes: &mut Vec<Said>, said: Said) -> Result<(), Mistake> {
+fn add(
+    kind: &'static ObjectType,
+    attributes: &mut Vec<Said>,
+    said: Said,
+    advice: &mut Advice,
+) -> Result<(), Mistake> {
     if super::write::is_known(kind, &said.name) {
         attributes.push(said);
         return Ok(());
     }
-    let unknown = |said: &Said| {
+    let mut unknown = |said: &Said| {
         let text = format!(
             "'{}' is not a valid attribute name for an object type of '{}'",
             short(&said.name),
             kind.name
         );
-        Mistake { line: said.line, text: nearest::hinted(text, &attribute::nearest(kind.name, &said.name)) }
+        Mistake { line: said.line, text: advice.on(text, || attribute::nearest(kind.name, &said.name)) }
     };
     let packed = crate::object::split_nic(&said.name).filter(|(packed, _)| view::may_mean(kind.name, packed));
     let (Some((packed, nic)), Value::Text(value)) = (packed, &said.value) else { return Err(unknown(&said)) };
@@ -154,13 +182,13 @@ fn add(kind: &'static ObjectType, attributes: &mut Vec<Said>, said: Said) -> Res
     Ok(())
 }
 
-fn of_row(table: TableId, stanza: &Stanza) -> Result<Definition, Vec<Mistake>> {
+fn of_row(table: TableId, stanza: &Stanza, advice: &mut Advice) -> Result<Definition, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     for said in &stanza.attributes {
         if table.table().column(&said.name).is_none() {
             let columns = table.table().columns.iter().map(|column| column.name);
             let text = format!("the table {table} has no column {}", short(&said.name));
-            let text = nearest::hinted(text, &nearest::names(&said.name, columns));
+            let text = advice.on(text, || nearest::names(&said.name, columns));
             mistakes.push(Mistake { line: said.line, text });
         }
     }
@@ -189,4 +217,21 @@ fn of_row(table: TableId, stanza: &Stanza) -> Result<Definition, Vec<Mistake>> {
         state: Vec::new(),
         only: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::text;
+
+    #[test]
+    fn so_many_mistakes_are_answered_with_advice_and_the_rest_without() {
+        let stanza = |at: usize| format!("n{at}:\n    objtype=node\n    servicnode=sn1\n\n");
+        let file: String = (0..ADVISED + 20).map(stanza).collect();
+        let mistakes = of_document(text::parse(&file).unwrap()).unwrap_err();
+        let is_advised = |mistake: &Mistake| mistake.text.contains("try      servicenode");
+        assert!(mistakes[..ADVISED].iter().all(is_advised), "{mistakes:?}");
+        assert_eq!(mistakes.len(), ADVISED + 20);
+        assert!(!mistakes[ADVISED..].iter().any(is_advised), "{mistakes:?}");
+    }
 }
