@@ -14,8 +14,7 @@ use crate::model::Model;
 use crate::table::schema::NODEGROUP;
 
 /// What one noderange may cost: so many looks at the whole cluster, or at this many nodes of a
-/// small one. A look costs some 0.2 µs, so that even a hostile text ends within half a second, and
-/// within seconds where there are a hundred thousand nodes.
+/// small one. What it comes to in time, the tests of generated inputs show.
 const LOOKS: usize = 64;
 const LEAST_WORK: usize = 1_000_000;
 
@@ -25,7 +24,7 @@ const READ: usize = 500;
 /// How many words the ranges of one noderange may be, those that spell others among them.
 const MOST_WORDS: usize = MOST_NAMES / 5 * 6;
 
-/// How many bytes the words of one noderange may have together: a million names of 32.
+/// How many bytes the words of one noderange may have together.
 const MOST_LETTERS: usize = 32 << 20;
 
 /// How deep files and words may call each other.

@@ -43,7 +43,7 @@ pub use self::select::{Comparison, Selection};
 use crate::model::Model;
 
 /// The most names that the ranges of one noderange may spell: more than twice the nodes of the largest
-/// site, and few enough that the oddest text is read in half a second.
+/// site.
 pub const MOST_NAMES: usize = 250_000;
 
 /// How many unknown names an error lists.

@@ -149,7 +149,8 @@ const fn names(text: &'static str) -> [&'static str; COUNT] {
     while !rest.is_empty() {
         let (line, behind) = cut(rest, b'\n');
         let (kind, described) = cut(line, b' ');
-        if count < COUNT && (is_same(kind, b"table") || is_same(kind, b"own")) {
+        if is_same(kind, b"table") || is_same(kind, b"own") {
+            assert!(count < COUNT, "there are more tables in tables.txt than COUNT");
             let (name, _) = cut(described, b' ');
             let mut at = count;
             while at > 0 && is_before(name, names[at - 1].as_bytes()) {
@@ -163,6 +164,7 @@ const fn names(text: &'static str) -> [&'static str; COUNT] {
         }
         rest = behind;
     }
+    assert!(count == COUNT, "there are fewer tables in tables.txt than COUNT");
     names
 }
 
