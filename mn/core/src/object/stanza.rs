@@ -44,7 +44,8 @@ pub(crate) struct StanzaError {
 /// # Errors
 /// At the first line that means nothing.
 pub(crate) fn parse(text: &str) -> Result<Vec<Stanza>, StanzaError> {
-    let mut defaults: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    // Of two values of one default the later counts, as in xCAT: each is filled in once a stanza.
+    let mut defaults: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     let mut stanzas: Vec<Stanza> = Vec::new();
     // Into which default the attributes go; none while they belong to the last stanza.
     let mut default: Option<String> = None;
@@ -65,7 +66,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Stanza>, StanzaError> {
         let (name, value) = (name.trim().to_owned(), unquoted(value).to_owned());
         match (&default, stanzas.last_mut()) {
             (Some(_), _) if name == "objtype" => {}
-            (Some(kind), _) => defaults.entry(kind.clone()).or_default().push((name, value)),
+            (Some(kind), _) => {
+                defaults.entry(kind.clone()).or_default().insert(name, value);
+            }
             (None, Some(stanza)) if name == "objtype" => stanza.kind = Some(value),
             (None, Some(stanza)) => stanza.attributes.push((name, value)),
             (None, None) => return Err(refuse()),
@@ -74,8 +77,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Stanza>, StanzaError> {
     for stanza in &mut stanzas {
         let given = stanza.kind.as_ref().and_then(|kind| defaults.get(kind)).into_iter().flatten();
         let missing: Vec<_> = given
-            .filter(|(name, _)| !stanza.attributes.iter().any(|(own, _)| own == name))
-            .cloned()
+            .filter(|(name, _)| !stanza.attributes.iter().any(|(own, _)| own == *name))
+            .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         stanza.attributes.extend(missing);
     }
@@ -129,6 +132,15 @@ mod tests {
             groups=all
         "
         );
+    }
+
+    /// A hundred thousand bytes that repeat themselves became a gigabyte.
+    #[test]
+    fn a_default_that_is_given_again_counts_once() {
+        let text = "default-node:\n mgt=ipmi\ndefault-node:\n mgt=openbmc\nn1:\n objtype=node\n".repeat(1000);
+        let read = parse(&text).unwrap();
+        assert_eq!(read.len(), 1000);
+        assert!(read.iter().all(|stanza| stanza.attributes == [("mgt".to_owned(), "openbmc".to_owned())]));
     }
 
     #[test]
