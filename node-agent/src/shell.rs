@@ -164,7 +164,7 @@ impl Shell {
         let (followed, following) = watch::channel(None);
         let tasks = Nursery::new("agent", TASKS, stop);
         let cache = Cache::new(state.cache(), following);
-        let worker = Worker::new(node.clone(), Arc::new(host), cache, notes.clone());
+        let worker = Worker::new(node.clone(), Arc::new(host), (state.clone(), cache), notes.clone());
         let (disk, writes) = mpsc::channel(WRITES);
         let writing = write_in_order(state.clone(), writes, notes.clone());
         // The first task of a nursery always has room.

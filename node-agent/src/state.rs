@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `desired` | the last desired state | never: the epoch that is obeyed could fall |
 //! | `outbox` | the last report, and which scripts have succeeded | scripts then run again |
+//! | `begun` | the numbers of the runs that were begun last | a run that was cut off may run again |
 //! | `seeds` | where to ask before a desired state names a pool | after the first desired state |
 //! | `restart.NAME` | a daemon of the node has yet to read its changed file | never |
 //! | `cache/` | scripts and files by hash | any time |
@@ -19,7 +20,7 @@ use runtime::disk;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::core::{Kept, Outbox};
+use crate::core::{Kept, MOST_REMEMBERED, Outbox};
 
 /// Why the agent's folder is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +95,8 @@ impl State {
     pub fn load(&self) -> Result<Kept, StateError> {
         let desired = self.read::<Desired>("desired")?.map(Box::new);
         let outbox = self.read::<Outbox>("outbox")?.unwrap_or_default();
-        Ok(Kept { desired, outbox })
+        let begun = self.read::<Vec<u64>>("begun")?.unwrap_or_default();
+        Ok(Kept { desired, outbox, begun })
     }
 
     /// Keeps a desired state. After this the epoch does not fall.
@@ -111,6 +113,19 @@ impl State {
     /// When it cannot be written; the former is kept then.
     pub fn keep_outbox(&self, outbox: &Outbox) -> Result<(), StateError> {
         self.write("outbox", outbox)
+    }
+
+    /// Keeps that a run begins. After this it is not begun again, whoever asks for it. One run begins
+    /// at a time.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(&self, run: u64) -> Result<(), StateError> {
+        let mut begun = self.read::<Vec<u64>>("begun")?.unwrap_or_default();
+        begun.push(run);
+        let old = begun.len().saturating_sub(MOST_REMEMBERED);
+        begun.drain(..old);
+        self.write("begun", &begun)
     }
 
     /// Where to ask first.
@@ -166,6 +181,15 @@ mod tests {
         assert!(state.load().unwrap().desired.is_none());
         std::fs::write(dir.path().join("desired"), b"\x05\x00").unwrap();
         assert!(matches!(state.load(), Err(StateError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn the_runs_that_were_begun_last_are_known_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        (0..100).for_each(|run| state.begin(run).unwrap());
+        let begun = State::open(dir.path()).unwrap().load().unwrap().begun;
+        assert_eq!(begun, (36..100).collect::<Vec<_>>());
     }
 
     #[test]

@@ -54,10 +54,15 @@ impl Cluster {
     /// # Errors
     /// When there is no shell.
     pub fn shell(&self, host: &Host, line: &str) -> Result<Ended> {
+        self.typed(host, line).on(host)
+    }
+
+    /// The line, in a shell on a host, to be run or left running.
+    pub fn typed(&self, host: &Host, line: &str) -> Run {
         let path = std::env::var("PATH").unwrap_or_default();
         let path = format!("{}:{}:{path}", self.applets().display(), self.programs().path("").display());
         let run = Run::new("sh").arg("-c").arg(format!("cd {}; {line}", self.work.display()));
-        run.env("PATH", path).env("DROVER_DIR", self.work.join(host.name())).on(host)
+        run.env("PATH", path).env("DROVER_DIR", self.work.join(host.name()))
     }
 }
 

@@ -5,6 +5,7 @@
 //! leaves a state from which it can be repeated.
 
 mod agent;
+mod errand;
 pub(crate) mod makehosts;
 mod makenetworks;
 mod nodestat;

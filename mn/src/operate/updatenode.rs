@@ -1,12 +1,8 @@
 //! `updatenode`: the work goes through the owners to the agents, all at once, and one result comes
 //! back for each node.
 //!
-//! A node whose agent is not connected to its owner is tried through the rest of its pool, in order:
-//! agents fall back along it. One that goes from one service node to another just then is found at
-//! neither, so a live agent is looked for again ([`BETWEEN`]). A node whose connection ended in the
-//! middle is not tried again, since nobody knows how far it came; that is said.
+//! [`errand`] finds the agents, wherever they are connected.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use common::id::{NodeName, SnName};
@@ -19,19 +15,13 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::{agent, sync};
+use super::{errand, sync};
 use crate::ground::Gone;
 use crate::ground::{Ground, refused};
-use crate::push::Delivery;
-use crate::store::book::{Book, Planned};
+use crate::store::book::Planned;
 
 /// What is added to the time that the scripts may take, for the way there and back.
 const WAY: Duration = Duration::from_secs(15);
-
-/// How long an agent that is known to be connected is looked for, and how often: going from one
-/// service node to another takes a moment.
-const BETWEEN: Duration = Duration::from_secs(3);
-const AGAIN: Duration = Duration::from_millis(200);
 
 /// Runs the command; gives the exit status: 0 when every node did everything, else 1.
 pub(super) async fn run(ground: &Ground, args: Updatenode) -> u8 {
@@ -114,8 +104,9 @@ async fn carry_out(ground: &Ground, batches: Vec<Batch>, verbose: bool) -> Resul
     let (results, mut came) = mpsc::channel(total.max(1));
     let mut running = JoinSet::new();
     for batch in batches {
-        let (book, delivery) = (ground.site.book.clone(), ground.site.delivery.clone());
-        running.spawn(through_pool(book, delivery, batch, results.clone()));
+        let site = (ground.site.book.clone(), ground.site.delivery.clone());
+        let limit = limit(&batch.work);
+        running.spawn(errand::bring(site, batch, limit, results.clone()));
     }
     drop(results);
     let (mut done, mut status) = (0, 0);
@@ -131,46 +122,8 @@ async fn carry_out(ground: &Ground, batches: Vec<Batch>, verbose: bool) -> Resul
     Ok(if done < total as u64 { 1 } else { status })
 }
 
-/// Tries a batch through its pool, in order, until every node has answered.
-async fn through_pool(book: Book, delivery: Delivery, batch: Batch, results: mpsc::Sender<RunResult>) {
-    let Batch { pool, nodes, work } = batch;
-    let mut left: BTreeSet<NodeName> = nodes.into_iter().collect();
-    let start = runtime::clock::now();
-    while !left.is_empty() {
-        let mut away = BTreeSet::new();
-        for sn in &pool {
-            let owners = BTreeMap::from([(sn.clone(), left.iter().cloned().collect())]);
-            away.clear();
-            let mut came = delivery.run(owners, work.clone(), limit(&work)).await;
-            while let Some(result) = came.recv().await {
-                if result.answer == RunAnswer::NotConnected {
-                    away.insert(result.node);
-                    continue;
-                }
-                left.remove(&result.node);
-                // There is a place for each node; nobody listening means the command was cut off.
-                let _ = results.send(result).await;
-            }
-        }
-        let is_over = runtime::clock::now().since(start) >= BETWEEN;
-        let model = book.read();
-        for node in std::mem::take(&mut left) {
-            let is_away = away.contains(&node);
-            if is_away && !is_over && !results.is_closed() && agent::is_live(&model, &node) {
-                left.insert(node);
-                continue;
-            }
-            // Who is not away was lost with the one that drives the service nodes.
-            let answer = if is_away { RunAnswer::NotConnected } else { RunAnswer::Lost };
-            let _ = results.send(RunResult { run: 0, node, answer }).await;
-        }
-        if !left.is_empty() {
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-}
-
-fn limit(work: &Work) -> Duration {
+/// How long a batch may take at most, its scripts one after another.
+pub(super) fn limit(work: &Work) -> Duration {
     let scripts = u32::try_from(work.scripts.len()).unwrap_or(u32::MAX).saturating_add(1);
     Duration::from_secs(u64::from(work.timeout_seconds.saturating_mul(scripts))) + WAY
 }

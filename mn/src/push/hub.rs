@@ -376,7 +376,10 @@ impl Hub {
             }
         }
         if !waiting.is_empty() {
-            self.runs.insert(run, Running { waiting, until, results });
+            // Of a run that is under way some nodes are asked for again, elsewhere.
+            let running =
+                self.runs.entry(run).or_insert_with(|| Running { waiting: BTreeMap::new(), until, results });
+            running.waiting.append(&mut waiting);
         }
     }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::id::{Generation, NodeName, Revision, SnName};
+use common::id::{Generation, Moment, NodeName, Revision, SnName};
 use common::slice::{Outline, Stamp};
 use common::wire::push::PeerWord;
 use common::wire::work::{Run, RunAnswer, RunResult, Work};
@@ -257,27 +257,24 @@ impl Delivery {
         }
     }
 
-    /// Runs work on nodes through their owners; gives one result for each node, in the order in
-    /// which they come. A node whose owner is away is answered with `NotConnected` at once, one whose
-    /// owner's link ends with `Lost`; after `limit`, all that are still awaited with `Lost`.
+    /// Has work run on nodes through these service nodes, under a number of [`Self::number`]; one
+    /// result for each node goes to `results`, which must have a place for it. A node whose service
+    /// node is away is answered with `NotConnected` at once, one whose service node's link ends with
+    /// `Lost`, and so are all that are still awaited at `until`. Says whether anybody takes care of it:
+    /// nobody does when the daemon is stopping.
     pub async fn run(
         &self,
+        run: u64,
         owners: BTreeMap<SnName, Vec<NodeName>>,
-        work: Work,
-        limit: Duration,
-    ) -> mpsc::Receiver<RunResult> {
-        // One place for each node, so that the hub never waits for who asked.
-        let nodes = owners.values().map(Vec::len).sum::<usize>();
-        let (results, receiver) = mpsc::channel(nodes.max(1));
-        let run = self.number();
-        let until = runtime::clock::now() + limit;
-        // The receiver ends at once where the hub is gone.
-        let _ = self.events.send(ToHub::Run { run, owners, work, until, results }).await;
-        receiver
+        work: &Work,
+        (until, results): (Moment, &mpsc::Sender<RunResult>),
+    ) -> bool {
+        let (work, results) = (work.clone(), results.clone());
+        self.tell(ToHub::Run { run, owners, work, until, results }).await
     }
 
     /// A number that no other question or run of this process has.
-    fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 

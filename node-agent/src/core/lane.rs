@@ -1,8 +1,8 @@
 //! The lane in which scripts run, one after another: those of the desired state, and the work that
 //! operators send (`updatenode`).
 //!
-//! A number of a run is done once. Asked again, after a link was lost for instance, the agent gives
-//! the answer that it has.
+//! A number of a run is begun once. Asked again, after a link was lost for instance, the agent gives
+//! the answer that it has; for one that it had begun before it was started again, that it is lost.
 
 use std::collections::VecDeque;
 
@@ -12,8 +12,8 @@ use common::wire::work::{Receipt, Run, RunAnswer, StepOutcome};
 /// The most runs that wait. One operator sends one at a time; sixteen are sixteen operators.
 const MOST_WAITING: usize = 16;
 
-/// How many answers are remembered.
-const MOST_REMEMBERED: usize = 64;
+/// How many runs are remembered that were begun.
+pub const MOST_REMEMBERED: usize = 64;
 
 /// What occupies the lane.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +32,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+    /// An empty lane, after these runs were begun by a former process.
+    pub(super) fn after(begun: Vec<u64>) -> Self {
+        let answers = begun.into_iter().map(|run| (run, RunAnswer::Lost)).collect();
+        Self { answers, ..Self::default() }
+    }
+
     /// Takes a run in; the answer when there is one at once.
     pub(super) fn add(&mut self, run: Run) -> Option<FromAgent> {
         let number = run.run;

@@ -7,7 +7,8 @@
 //! **Invariants**: the epoch that is obeyed never falls, across restarts too, because a desired
 //! state is on disk before anything is done about it; at most one desired state is being applied
 //! and one list of scripts runs at a time; a report is kept on disk until a newer one takes its
-//! place, and is told to every service node that becomes the one we follow.
+//! place, and is told to every service node that becomes the one we follow; a run is begun once,
+//! across restarts too, however often it is asked for.
 
 mod lane;
 mod links;
@@ -22,6 +23,7 @@ use common::wire::agent::{Desired, FromAgent, ToAgent};
 use common::wire::work::{Receipt, Run, StepOutcome};
 
 use self::lane::Lane;
+pub use self::lane::MOST_REMEMBERED;
 use self::links::Links;
 pub use self::links::Target;
 pub use self::report::{Outbox, Scripts, Settled};
@@ -110,7 +112,8 @@ pub enum Action {
     Apply(Box<Desired>),
     /// Run these of the scripts of this state, by their places in its list.
     RunScripts(Box<Desired>, Vec<usize>),
-    /// Do this work, in the light of this state.
+    /// Do this work, in the light of this state. That it begins is to be on disk first, for
+    /// [`Kept::begun`].
     Work(Box<Run>, Option<Box<Desired>>),
     /// Join again with the token that was given to the program.
     Rejoin,
@@ -134,6 +137,8 @@ pub struct Kept {
     pub desired: Option<Box<Desired>>,
     /// The last report and how far the scripts are.
     pub outbox: Outbox,
+    /// The numbers of the runs that were begun last.
+    pub begun: Vec<u64>,
 }
 
 /// What does not change while the agent runs.
@@ -180,7 +185,7 @@ pub struct Machine {
 impl Machine {
     /// An agent that starts from what it kept.
     pub fn new(setup: Setup, kept: Kept) -> Self {
-        let Kept { desired, outbox } = kept;
+        let Kept { desired, outbox, begun } = kept;
         let mut links = Links::new(setup.seeds, setup.seed);
         if let Some(desired) = &desired {
             links.aim(targets(desired));
@@ -191,7 +196,7 @@ impl Machine {
             desired,
             outbox,
             links,
-            lane: Lane::default(),
+            lane: Lane::after(begun),
             applying: None,
             heard: false,
             rests: false,

@@ -97,6 +97,7 @@ impl World {
                     self.disk.outbox = *outbox;
                     continue;
                 }
+                Action::Work(ref run, _) => self.disk.begun.push(run.run),
                 _ => {}
             }
             self.actions.push(action);
@@ -434,6 +435,23 @@ fn a_run_is_done_once_and_answered_again() {
     let answers =
         world.sent.iter().filter(|(_, message)| matches!(message, FromAgent::RunAnswer { run: 9, .. }));
     assert_eq!(answers.count(), 2);
+}
+
+#[test]
+fn a_run_that_a_restart_cut_off_is_not_begun_again() {
+    let mut world = settled_on_sn1();
+    let work = common::wire::work::Work { sync: vec![], scripts: vec![], settle: false, timeout_seconds: 1 };
+    let run = Run { run: 9, nodes: vec!["n1".parse().unwrap()], work };
+    let ask = |link| Event::Said { link, message: Box::new(ToAgent::Run(run.clone())) };
+    let is_work = |action: &Action| matches!(action, Action::Work(..));
+    world.event(ask(world.link_to("sn1")));
+    assert!(world.take(is_work).is_some());
+    let mut world = world.restart();
+    world.first_contact(&state(1, &["sn1", "sn2"]));
+    world.event(ask(world.link_to("sn1")));
+    assert!(world.take(is_work).is_none());
+    let lost = FromAgent::RunAnswer { run: 9, answer: common::wire::work::RunAnswer::Lost };
+    assert_eq!(world.sent.last().unwrap().1, lost);
 }
 
 /// What may happen in the model below.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::NodeName;
+use common::report::chain;
 use common::slice::Script;
 use common::wire::agent::Desired;
 use common::wire::work::{Receipt, Run, StepOutcome, Work};
@@ -17,6 +18,7 @@ use crate::apply::{Host, sync};
 use crate::content::Cache;
 use crate::core::Event;
 use crate::link::Note;
+use crate::state::State;
 
 /// How long a script of a desired state may take. Installing packages takes minutes.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -29,13 +31,19 @@ const MOST_RUN_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Worker {
     node: NodeName,
     host: Arc<Host>,
+    state: State,
     cache: Cache,
     notes: mpsc::Sender<Note>,
 }
 
 impl Worker {
-    pub(super) fn new(node: NodeName, host: Arc<Host>, cache: Cache, notes: mpsc::Sender<Note>) -> Self {
-        Self { node, host, cache, notes }
+    pub(super) fn new(
+        node: NodeName,
+        host: Arc<Host>,
+        (state, cache): (State, Cache),
+        notes: mpsc::Sender<Note>,
+    ) -> Self {
+        Self { node, host, state, cache, notes }
     }
 
     pub(super) fn apply(&self, tasks: &Nursery, desired: Box<Desired>) -> Option<Event> {
@@ -71,8 +79,20 @@ impl Worker {
     ) -> Option<Event> {
         let number = run.run;
         let worker = self.clone();
-        let work = async move { Event::Worked(number, worker.do_work(run.work, desired).await) };
+        let work = async move {
+            worker.begin(number).await;
+            Event::Worked(number, worker.do_work(run.work, desired).await)
+        };
         if self.spawn(tasks, work) { None } else { Some(Event::Worked(number, vec![no_room("run")])) }
+    }
+
+    /// Writes down that a run begins: were it begun again after a restart, its scripts would run twice.
+    /// Where that cannot be written it is begun all the same: it may be what makes room on the disk.
+    async fn begin(&self, run: u64) {
+        let state = self.state.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || state.begin(run)).await {
+            tracing::warn!(run, error = chain(&error), "could not note that a run begins");
+        }
     }
 
     /// First the files, then the state, then the scripts, which may rely on both.

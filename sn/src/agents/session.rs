@@ -161,9 +161,14 @@ impl Session<'_> {
                 self.agents.report(self.node, Reported::Status(status)).await;
             }
             FromAgent::RunAnswer { run, answer } => {
-                // Only what was asked; NotConnected and Lost are ours to say.
-                if let (true, RunAnswer::Done(receipts)) = (self.open.remove(&run), answer) {
-                    let answer = RunAnswer::Done(trim(receipts));
+                // Only what was asked.
+                if self.open.remove(&run) {
+                    let answer = match answer {
+                        RunAnswer::Done(receipts) => RunAnswer::Done(trim(receipts)),
+                        // It had begun it before it was started again. That it is not connected is
+                        // not its to say.
+                        RunAnswer::Lost | RunAnswer::NotConnected => RunAnswer::Lost,
+                    };
                     self.agents.answer(run, self.node.clone(), answer).await;
                 }
             }

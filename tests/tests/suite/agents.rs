@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tests::cluster::{Cluster, Node, each};
-use tests::process::Ended;
+use tests::process::{Daemon, Ended};
 use tests::{Result, sandbox, wait};
 
 /// A cluster with agents, and the scripts that these tests run.
@@ -17,6 +17,10 @@ fn cluster(nodes: u16, service_nodes: u8) -> Result<Cluster> {
         ("fails", "echo before; echo the reason >&2; exit 7"),
         ("hangs", "echo it begins; sleep 1000"),
         ("second", "sleep 1; echo $NODE is done"),
+        (
+            "waits",
+            "echo begun >> $ROOT/begun; until test -e $ROOT/go; do sleep 0.05; done; echo $NODE went on",
+        ),
     ] {
         cluster.put(&format!("install/postscripts/{name}"), format!("#!/bin/sh\n{text}\n").as_bytes())?;
     }
@@ -182,27 +186,74 @@ fn what_happened_while_the_management_node_was_down_is_told_later() {
 fn agents_fall_back_along_their_pool_and_return_by_themselves() {
     sandbox::test("agents::agents_fall_back_along_their_pool_and_return_by_themselves", || {
         let mut cluster = cluster(2, 2)?;
-        let on = |cluster: &Cluster, sn: &str| {
-            let there = || {
-                let all = ["n001", "n002"]
-                    .iter()
-                    .all(|node| agent(cluster, node, "connected").is_ok_and(|connected| connected == sn));
-                all.then_some(())
-            };
-            wait::until(format!("both agents to be on {sn}"), wait::LONG, there)
-        };
         cluster.stop_sn(0, Signal::SIGKILL)?;
-        on(&cluster, "sn2")?;
+        await_all_on(&cluster, "sn2")?;
         let said = typed(&cluster, "updatenode compute -P 'greet a b'")?.ok()?;
         // Nobody moved them: sn1 is their master still.
         assert_eq!(said.matches("greets a and b, for 10.77.0.11").count(), 2, "{said}");
         let owner = cluster.service_nodes[0].ip;
         assert!(cluster.nodes.iter().all(|node| node.follows(owner)));
         cluster.serve_sn(0)?;
-        on(&cluster, "sn1")?;
+        await_all_on(&cluster, "sn1")?;
         // And sn2 is not needed for anything now.
         cluster.stop_sn(1, Signal::SIGKILL)?;
         typed(&cluster, "updatenode compute -P 'greet a b'")?.ok().map(drop)
+    });
+}
+
+/// Waits until every agent is connected to a service node.
+fn await_all_on(cluster: &Cluster, sn: &str) -> Result<()> {
+    let is_there = |node: &Node| agent(cluster, &node.name, "connected").is_ok_and(|word| word == sn);
+    let there = || cluster.nodes.iter().all(is_there).then_some(());
+    wait::until(format!("the agents to be on {sn}"), wait::LONG, there)
+}
+
+/// Types `updatenode compute -P waits`, and waits until the script has begun on every node.
+fn begin_and_wait(cluster: &Cluster) -> Result<Daemon> {
+    let run = cluster.typed(&cluster.mn, "updatenode compute -P waits; echo exit status $?");
+    let typing = run.spawn(&cluster.mn, &cluster.work.join("typing"))?;
+    let begun = || cluster.nodes.iter().all(|node| begun(node) == "begun\n").then_some(());
+    wait::until("the script to begin on every node", wait::LONG, begun)?;
+    Ok(typing)
+}
+
+/// How often the script `waits` has begun on a node.
+fn begun(node: &Node) -> String {
+    fs::read_to_string(node.root.join("begun")).unwrap_or_default()
+}
+
+#[test]
+fn work_goes_on_and_is_answered_when_its_service_node_dies() {
+    sandbox::test("agents::work_goes_on_and_is_answered_when_its_service_node_dies", || {
+        let mut cluster = cluster(2, 2)?;
+        let mut typing = begin_and_wait(&cluster)?;
+        cluster.stop_sn(0, Signal::SIGKILL)?;
+        await_all_on(&cluster, "sn2")?;
+        for node in &cluster.nodes {
+            fs::write(node.root.join("go"), "")?;
+        }
+        typing.await_words("exit status ")?;
+        let said = typing.said();
+        for words in ["n001: n001 went on\n", "n002: n002 went on\n", "exit status 0\n"] {
+            assert_eq!(said.matches(words).count(), 1, "{said}");
+        }
+        assert!(cluster.nodes.iter().all(|node| begun(node) == "begun\n"), "it ran twice");
+        Ok(())
+    });
+}
+
+#[test]
+fn work_that_an_agents_end_cut_off_is_said_to_be_lost_and_not_repeated() {
+    sandbox::test("agents::work_that_an_agents_end_cut_off_is_said_to_be_lost_and_not_repeated", || {
+        let mut cluster = cluster(1, 1)?;
+        let mut typing = begin_and_wait(&cluster)?;
+        cluster.nodes[0].stop_agent(Signal::SIGKILL)?;
+        cluster.start_agent(0, None)?;
+        typing.await_words("exit status 1")?;
+        assert!(typing.said().contains("n001: Error: the connection ended"), "{}", typing.said());
+        assert_eq!(begun(&cluster.nodes[0]), "begun\n");
+        fs::write(cluster.nodes[0].root.join("go"), "")?;
+        await_obedience(&cluster, &cluster.nodes[0])
     });
 }
 

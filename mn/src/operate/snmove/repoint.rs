@@ -1,6 +1,6 @@
 //! The nodes follow: each live agent settles on its new owner and says so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::id::{NodeName, SnName};
@@ -10,10 +10,12 @@ use mn_core::command::{Range, Snmove, Updatenode};
 use mn_core::model::Model;
 use mn_core::moves::Move;
 use mn_core::table::schema::OWNERSHIP;
+use tokio::sync::mpsc;
 
 use super::{Mover, Report, since};
-use crate::operate::agent;
 use crate::operate::speaker::Speaker;
+use crate::operate::updatenode::limit;
+use crate::operate::{agent, errand};
 
 /// How long live agents may take. One whose service node has died needs some seconds to notice and
 /// to find the next of its pool.
@@ -88,7 +90,7 @@ impl Mover {
         if let Some(words) = &arguments.postscripts {
             let followed = live.iter().filter(|node| has_followed(&model, node)).cloned().collect();
             self.arrive(&one.target, &followed).await;
-            self.scripts(one, nodes, (words, &live), report).await;
+            self.scripts(nodes, (words, &live), report).await;
         }
     }
 
@@ -112,10 +114,9 @@ impl Mover {
         }
     }
 
-    /// `-P`: runs scripts on the moved nodes, through their new owner.
+    /// `-P`: runs scripts on the moved nodes, through their new owner where they have come to it.
     async fn scripts(
         &self,
-        one: &Move,
         nodes: &[NodeName],
         (words, live): (&str, &BTreeSet<NodeName>),
         report: &mut Report,
@@ -134,18 +135,18 @@ impl Mover {
             }
         };
         for batch in batches.into_iter().filter(|batch| !batch.work.scripts.is_empty()) {
-            let steps = u32::try_from(batch.work.scripts.len()).unwrap_or(u32::MAX);
-            let limit = Duration::from_secs(u64::from(batch.work.timeout_seconds)).saturating_mul(steps);
-            let owners = BTreeMap::from([(one.target.clone(), batch.nodes)]);
-            let mut results = self.delivery.run(owners, batch.work, limit).await;
-            while let Some(result) = results.recv().await {
+            let limit = limit(&batch.work);
+            let (results, mut came) = mpsc::channel(batch.nodes.len().max(1));
+            let site = (self.book.clone(), self.delivery.clone());
+            // There is a place for every result.
+            errand::bring(site, batch, limit, results).await;
+            while let Some(result) = came.recv().await {
                 match result.answer {
                     RunAnswer::Done(receipts) => {
                         receipts.iter().for_each(|receipt| failed(report, &result.node, receipt))
                     }
                     RunAnswer::NotConnected if live.contains(&result.node) => {
-                        let text = format!("its agent is not connected to {}; no script ran", one.target);
-                        report.attention(&result.node, &text);
+                        report.attention(&result.node, "its agent is not connected; no script ran");
                     }
                     RunAnswer::NotConnected => report.pending(&result.node),
                     RunAnswer::Lost => {
