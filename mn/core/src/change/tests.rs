@@ -622,7 +622,11 @@ fn lsdef_selects_by_what_is_set() {
         "nodehm node=n1 mgt=ipmi",
     ]);
     insta::assert_snapshot!(bench.run("lsdef -w mgt!=openbmc"), @"n1  (node)");
-    insta::assert_snapshot!(bench.run("lsdef -w mgt==openbmc"), @"");
+    insta::assert_snapshot!(bench.run("lsdef -w mgt==openbmc"), @"No object definitions have been found");
+    insta::assert_snapshot!(bench.run("lsdef -w groups=~all"), @"
+    n1  (node)
+    n3  (node)
+    ");
     insta::assert_snapshot!(bench.run("lsdef -w mgt"), @"
     ! Error: [mn]: Incorrect selection string specified with -w flag.
     = 1

@@ -95,7 +95,7 @@ impl<'a> Listing<'a> {
             is_any |= is_first;
             for name in &names {
                 if self.is_hidden(kind, name) {
-                    was_hidden = true;
+                    was_hidden |= self.is_selected(kind, name);
                     continue;
                 }
                 if self.args.objects.is_some() && !object::exists(self.model, kind, name) {
