@@ -67,9 +67,15 @@ pub fn delete(before: &[u8], entries: &[Entry]) -> Edited {
     file.finish(Vec::new())
 }
 
-/// The addresses under which a file has a name, in its order.
-pub(super) fn addresses_of(file: &[u8], name: &str) -> Option<IpAddr> {
-    lines(file).filter_map(read).find(|line| line.names().any(|known| known == name)).map(|line| line.ip)
+/// The first address that a file has for each of its names.
+pub(super) fn addresses(file: &[u8]) -> HashMap<&str, IpAddr> {
+    let mut addresses = HashMap::new();
+    for line in lines(file).filter_map(read) {
+        for name in line.names() {
+            addresses.entry(name).or_insert(line.ip);
+        }
+    }
+    addresses
 }
 
 #[derive(Debug)]

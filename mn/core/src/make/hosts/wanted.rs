@@ -3,6 +3,7 @@
 //! The domain is that of the network which the address is on, else the site's. What cannot become a
 //! line is said in xCAT's words and left out.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -32,7 +33,8 @@ pub fn wanted(
     talk: &mut Talk<'_>,
 ) -> Wanted {
     let style = style(model, args);
-    let mut making = Making { model, style, before, entries: Vec::new(), by_ip: HashMap::new(), talk };
+    let (known, entries, by_ip) = (OnceCell::new(), Vec::new(), HashMap::new());
+    let mut making = Making { model, style, before, known, entries, by_ip, talk };
     let all;
     let (names, is_named) = match nodes {
         Some(nodes) => (nodes, true),
@@ -82,6 +84,8 @@ struct Making<'a, 'b> {
     model: &'a Model,
     style: Style,
     before: &'a [u8],
+    /// What that file says, once it was asked.
+    known: OnceCell<HashMap<&'a str, IpAddr>>,
     entries: Vec<Entry>,
     /// Where the entry of an address is, and whose it is.
     by_ip: HashMap<IpAddr, (usize, String)>,
@@ -95,7 +99,7 @@ impl Making<'_, '_> {
         let (ip, others, interfaces) = (cell("ip"), cell("hostnames"), cell("otherinterfaces"));
         let mut addresses: Vec<&str> =
             ip.split(['|', ',', ' ']).map(str::trim).filter(|ip| !ip.is_empty()).collect();
-        let found = file::addresses_of(self.before, node).filter(|_| addresses.is_empty() && is_named);
+        let found = (addresses.is_empty() && is_named).then(|| self.resolve(node)).flatten();
         let found = found.map(|ip| ip.to_string());
         addresses.extend(found.as_deref());
         match addresses.is_empty() && !is_deleted {
@@ -118,6 +122,11 @@ impl Making<'_, '_> {
             let name = if name.starts_with('-') { format!("{node}{name}") } else { name.to_owned() };
             self.add(&name, ip, "", node);
         }
+    }
+
+    /// The address that the file has for a name; the file is read through once, whoever asks.
+    fn resolve(&self, name: &str) -> Option<IpAddr> {
+        self.known.get_or_init(|| file::addresses(self.before)).get(name).copied()
     }
 
     /// The link-local address of the first hardware address.
