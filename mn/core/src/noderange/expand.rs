@@ -27,6 +27,11 @@ const MOST_WORDS: usize = MOST_NAMES / 5 * 6;
 /// How many bytes the words of one noderange may have together.
 const MOST_LETTERS: usize = 32 << 20;
 
+/// No name is as long as this. A longer word is looked through once for each rule that it might be
+/// of, and costs as much as the words that it is as long as.
+const LONG: usize = 1024;
+const LONG_COSTS: usize = 4;
+
 /// How deep files and words may call each other.
 const DEEPEST: usize = parse::DEEPEST;
 
@@ -164,7 +169,7 @@ impl<'a> Evaluator<'a> {
         if shape::is_plain(word) {
             return self.unknown(word, nodes);
         }
-        if word.contains(['=', '~']) {
+        if word.bytes().any(|byte| matches!(byte, b'=' | b'~')) {
             let found = self.looked(word, Self::select)?;
             return self.add(nodes, found);
         }
@@ -377,7 +382,8 @@ impl<'a> Evaluator<'a> {
 
     fn spend_name(&mut self, word: &str) -> Result<(), NoderangeError> {
         self.names = self.names.checked_sub(1).ok_or_else(|| too_many(word))?;
-        let letters = word.len().saturating_add(shape::letters(word));
+        let looks = if word.len() > LONG { LONG_COSTS } else { 1 };
+        let letters = word.len().saturating_mul(looks).saturating_add(shape::letters(word));
         self.letters = self.letters.checked_sub(letters).ok_or(NoderangeError::TooMuchWork)?;
         Ok(())
     }

@@ -346,3 +346,14 @@ fn brackets_that_spell_ever_longer_words_are_refused() {
         );
     }
 }
+
+/// Two hundred words of a hundred thousand letters took two seconds to be no names.
+#[test]
+fn words_far_longer_than_any_name_cost_more() {
+    let text = format!("n{}1+200", "[".repeat(100_000));
+    let error = read(&text, &fixture(), true).unwrap_err();
+    assert!(matches!(error, NoderangeError::TooMuchWork), "{error}");
+    let list: Vec<String> = (1..=2000).map(|number| number.to_string()).collect();
+    let found = read(&format!("f[1-20]n[{}]", list.join(",")), &fixture(), false).unwrap();
+    assert_eq!(found.nodes.len(), 40_000);
+}
