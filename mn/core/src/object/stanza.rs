@@ -14,7 +14,7 @@
 //! stanza, a value may end in a colon, and a line that means nothing refuses the file, where xCAT
 //! passes over the rest of the stanza and reports success.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 /// The first line of a stanza file.
@@ -31,18 +31,27 @@ pub(crate) struct Stanza {
     pub attributes: Vec<(String, String)>,
 }
 
-/// A line that is neither a name, an attribute nor a comment.
+/// Why a stanza file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} of the stanza file is neither `name:` nor `attr=value`: {text}")]
-pub(crate) struct StanzaError {
-    line: usize,
-    text: String,
+pub(crate) enum StanzaError {
+    /// A line that is neither a name, an attribute nor a comment.
+    #[error("line {line} of the stanza file is neither `name:` nor `attr=value`: {text}")]
+    Line { line: usize, text: String },
+    /// Many defaults times many stanzas.
+    #[error("the defaults of the stanza file come to more than {most} attributes, written into its stanzas")]
+    TooManyDefaults { most: usize },
 }
+
+/// How many attributes the defaults of a file may become: this many in any file, and in a large one
+/// so many for each of its bytes. A stanza is some twenty bytes at least, and no type of object has
+/// eighty attributes that are alike for all.
+const DEFAULTS: usize = 20_000;
+const DEFAULTS_PER_BYTE: usize = 4;
 
 /// Reads a stanza file; defaults are filled in.
 ///
 /// # Errors
-/// At the first line that means nothing.
+/// At the first line that means nothing, and where defaults make far more of the file than it is.
 pub(crate) fn parse(text: &str) -> Result<Vec<Stanza>, StanzaError> {
     // Of two values of one default the later counts, as in xCAT: each is filled in once a stanza.
     let mut defaults: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
@@ -54,7 +63,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Stanza>, StanzaError> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let refuse = || StanzaError { line: index + 1, text: line.chars().take(80).collect() };
+        let refuse = || StanzaError::Line { line: index + 1, text: line.chars().take(80).collect() };
         if let Some(name) = line.strip_suffix(':').map(str::trim_end).filter(|name| !name.contains('=')) {
             default = name.strip_prefix("default-").map(str::to_owned);
             if default.is_none() {
@@ -74,12 +83,15 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Stanza>, StanzaError> {
             (None, None) => return Err(refuse()),
         }
     }
+    let most = DEFAULTS.max(text.len().saturating_mul(DEFAULTS_PER_BYTE));
+    let mut left = most;
     for stanza in &mut stanzas {
-        let given = stanza.kind.as_ref().and_then(|kind| defaults.get(kind)).into_iter().flatten();
-        let missing: Vec<_> = given
-            .filter(|(name, _)| !stanza.attributes.iter().any(|(own, _)| own == *name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        let Some(given) = stanza.kind.as_ref().and_then(|kind| defaults.get(kind)) else { continue };
+        // What is looked through counts, whether it is filled in or not.
+        left = left.checked_sub(given.len()).ok_or(StanzaError::TooManyDefaults { most })?;
+        let own: HashSet<&str> = stanza.attributes.iter().map(|(name, _)| name.as_str()).collect();
+        let missing = given.iter().filter(|(name, _)| !own.contains(name.as_str()));
+        let missing: Vec<_> = missing.map(|(name, value)| (name.clone(), value.clone())).collect();
         stanza.attributes.extend(missing);
     }
     Ok(stanzas)
@@ -141,6 +153,19 @@ mod tests {
         let read = parse(&text).unwrap();
         assert_eq!(read.len(), 1000);
         assert!(read.iter().all(|stanza| stanza.attributes == [("mgt".to_owned(), "openbmc".to_owned())]));
+    }
+
+    /// A hundred thousand bytes of many defaults and many stanzas became a gigabyte, too.
+    #[test]
+    fn defaults_do_not_make_a_small_file_a_large_one() {
+        let file = |defaults: usize, stanzas: usize| {
+            let mut text = "default-node:\n".to_owned();
+            text.extend((0..defaults).map(|at| format!(" a{at}=x\n")));
+            text.extend((0..stanzas).map(|at| format!("n{at}:\n objtype=node\n")));
+            parse(&text).map(|read| read.iter().map(|stanza| stanza.attributes.len()).sum::<usize>())
+        };
+        assert_eq!((file(20, 5000), file(200, 100)), (Ok(100_000), Ok(20_000)));
+        assert!(matches!(file(5000, 2500), Err(StanzaError::TooManyDefaults { .. })));
     }
 
     #[test]
