@@ -2,6 +2,11 @@
 //! in the order in which it looks.
 
 use clap::ArgMatches;
+use common::id::Revision;
+use mn_core::command::Range;
+use mn_core::model::Model;
+use mn_core::noderange;
+use mn_core::table::Tables;
 
 use super::super::{Usage, text, texts};
 use super::{Operands, types};
@@ -138,8 +143,8 @@ pub(super) fn operands(matches: &ArgMatches, name: &str, operands: &Operands) ->
         let refusal = Usage::new("Cannot use '-z' with '-o' or a noderange.");
         return Err(Usage { more: Some(example), ..refusal });
     }
-    if is_given(matches, "rename") && operands.objects.as_ref().is_some_and(|names| names.text.contains(','))
-    {
+    let is_several = |names: &Range| spells_several(&names.text, is_of_nodes);
+    if is_given(matches, "rename") && operands.objects.as_ref().is_some_and(is_several) {
         return Err(Usage::new("The '-n' option (changing object name) can only work on one object."));
     }
     let is_named = operands.objects.is_some() || types == ["site"] || is_all || is_stanza;
@@ -149,6 +154,17 @@ pub(super) fn operands(matches: &ArgMatches, name: &str, operands: &Operands) ->
         return Err(if with_usage { Usage::new(text) } else { Usage::alone(text) });
     }
     Ok(())
+}
+
+/// Whether names are several by what is written; the members of a group the management node counts.
+fn spells_several(text: &str, is_of_nodes: bool) -> bool {
+    if !is_of_nodes {
+        return text.split(',').filter(|name| !name.is_empty()).nth(1).is_some();
+    }
+    let nothing = Model::new(Tables::default(), Revision::default());
+    let options = noderange::Options { verify: false, exclude_nodes: false, ..noderange::Options::default() };
+    // What cannot be read is refused where it is looked up.
+    noderange::expand(text, &nothing, options, &|_| None).is_ok_and(|found| found.nodes.len() > 1)
 }
 
 /// Whether an option was given.
