@@ -116,14 +116,14 @@ impl Printer {
     }
 
     fn progress(&mut self, label: String, done: u64, total: u64) {
-        let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            // The template is a constant; were it wrong, the default style would be shown.
-            if let Ok(style) = ProgressStyle::with_template("{msg} [{wide_bar}] {pos}/{len}") {
-                bar.set_style(style.progress_chars("=> "));
-            }
-            bar
-        });
+        let bar =
+            self.bar.get_or_insert_with(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
+        // Nobody knows yet of how much this is a part: the seconds are told.
+        let template = if total > 0 { "{msg} [{wide_bar}] {pos}/{len}" } else { "{spinner} {msg}: {pos} s" };
+        // The templates are constants; were one wrong, the default style would be shown.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
         if total > 0 {
             bar.set_length(total);
         }

@@ -19,17 +19,13 @@ pub(crate) async fn perform(
     mode: Mode,
     plan: impl FnOnce(&Model) -> Outcome + Send + 'static,
 ) -> u8 {
-    let committed = ground
-        .site
-        .book
-        .change(ground.by.clone(), move |model| {
-            let outcome = plan(model);
-            let note = note(&outcome.lines, outcome.status);
-            let value = (outcome.lines, outcome.status);
-            Planned { note, ..Planned::new(outcome.change, value) }
-        })
-        .await;
-    let committed = match committed {
+    let change = ground.site.book.change(ground.by.clone(), move |model| {
+        let outcome = plan(model);
+        let note = note(&outcome.lines, outcome.status);
+        let value = (outcome.lines, outcome.status);
+        Planned { note, ..Planned::new(outcome.change, value) }
+    });
+    let committed = match ground.replies.patiently("making the change", change).await {
         Ok(committed) => committed,
         Err(error) => return ground.fault(&error).await,
     };

@@ -29,6 +29,9 @@ pub(crate) enum Way {
 /// How many pieces of an answer may wait for who listens; each is 64 KiB, or one long line.
 const PIECES: usize = 4;
 
+/// How often it is said that something is under way.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// How long a far end may take to have the last of an answer.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(10);
 
@@ -149,6 +152,21 @@ impl Replies {
         writing.send(replies).await
     }
 
+    /// Waits for what comes; once that takes a while, says every second for how long it has been
+    /// under way, so that nobody at a terminal thinks that nothing happens.
+    pub(crate) async fn patiently<T>(&self, label: &str, coming: impl Future<Output = T>) -> T {
+        let mut coming = std::pin::pin!(coming);
+        let mut seconds = 0;
+        loop {
+            if let Ok(came) = tokio::time::timeout(SECOND, &mut coming).await {
+                return came;
+            }
+            seconds += 1;
+            // Who has gone needs no word; what they asked for is done all the same.
+            let _ = self.progress(label, seconds, 0).await;
+        }
+    }
+
     /// The end of the answer.
     pub(crate) async fn done(&self, status: u8) -> Result<(), Gone> {
         let mut writing = self.line.lock().await;
@@ -220,5 +238,24 @@ mod tests {
         assert!(matches!(&came[0], Reply::Progress { done: 1, total: 2, .. }), "{came:?}");
         assert!(matches!(&came[1], Reply::Out(text) if text == "done\n"), "{came:?}");
         assert!(matches!(&came[2], Reply::Done { status: 3 }), "{came:?}");
+    }
+
+    /// What waits for that word ends only once it was said.
+    #[tokio::test]
+    async fn what_takes_long_is_said_to_be_under_way() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let replies = Replies::new(Way::Local(FrameWriter::new(near.into_split().1)), View::default(), None);
+        let (said, heard) = tokio::sync::oneshot::channel();
+        let listen = async {
+            let first = FrameReader::new(far).expect::<Reply>().await.unwrap();
+            assert!(
+                matches!(&first, Reply::Progress { label, done: 1, total: 0 } if label == "x"),
+                "{first:?}"
+            );
+            said.send(7).unwrap();
+        };
+        let both = async { tokio::join!(replies.patiently("x", heard), listen) };
+        let (came, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+        assert_eq!(came.unwrap(), 7);
     }
 }

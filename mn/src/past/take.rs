@@ -22,7 +22,7 @@ pub(crate) async fn undo(ground: &Ground, args: Undo) -> u8 {
         let history = history.clone();
         move || deeds(&history, &now, &args)
     });
-    let deeds = match reading.await {
+    let deeds = match ground.replies.patiently("reading the history", reading).await {
         Ok(Ok(deeds)) => deeds,
         Ok(Err(refusal)) => return ground.refuse(&[refusal]).await,
         // The thread panicked, which the log tells.
