@@ -186,10 +186,7 @@ fn one_object_is_renamed_at_a_time() {
     assert!(parse("chdef n1,n2 -n n3", "").unwrap_err().contains("can only work on one object."));
     for several in ["n[1-2]", "n1-n3", "n1+1", "-o n1:n2", "-t group a,b"] {
         let said = parse(&format!("chdef {several} -n n9"), "").unwrap_err();
-        assert!(
-            said.contains("can only work on one object.") && said.contains("Usage:"),
-            "{several}: {said}"
-        );
+        assert!(said.contains("can only work on one object."), "{several}: {said}");
     }
     for one in ["n1", "n1,n1", "n[3]", "n1,", "a-b", "-t group n[1-2]", "-t network 10_0_0_0-255_0_0_0"] {
         assert!(parse(&format!("chdef {one} -n n3"), "").is_ok(), "{one}");
