@@ -21,7 +21,7 @@ pub const TIMEOUT_SECONDS: u32 = 600;
 /// Nodes of one owner that get the same work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// The pool, owner first: who is to carry it, in the order in which to try.
+    /// The pool, owner first: who is to carry it, in the order in which to try. Never empty.
     pub pool: Vec<SnName>,
     /// The nodes.
     pub nodes: Vec<NodeName>,
