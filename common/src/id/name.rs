@@ -6,8 +6,8 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 /// The longest name, in bytes (RFC 1035 §2.3.4 bounds a host name at 255 with its dots).
@@ -49,7 +49,7 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $type(Arc<str>);
+        pub struct $type(ArcStr);
 
         impl $type {
             /// The name as text.
@@ -67,9 +67,9 @@ macro_rules! name {
         }
 
         /// Takes the text as it is, in the memory that it is in already.
-        impl TryFrom<Arc<str>> for $type {
+        impl TryFrom<ArcStr> for $type {
             type Error = NameError;
-            fn try_from(text: Arc<str>) -> Result<Self, NameError> {
+            fn try_from(text: ArcStr) -> Result<Self, NameError> {
                 check($kind, &text)?;
                 Ok(Self(text))
             }
@@ -84,7 +84,7 @@ macro_rules! name {
 
         impl From<$type> for String {
             fn from(name: $type) -> Self {
-                name.0.as_ref().to_owned()
+                name.0.as_str().to_owned()
             }
         }
 
@@ -133,7 +133,7 @@ name!(
 impl From<&SnName> for NodeName {
     /// Every service node is a node of the management node.
     fn from(sn: &SnName) -> Self {
-        Self(Arc::clone(&sn.0))
+        Self(sn.0.clone())
     }
 }
 
@@ -141,7 +141,7 @@ impl From<&NodeName> for SnName {
     /// Says only that the name is used in the place of a service node; whether there is one is
     /// the model's to check.
     fn from(node: &NodeName) -> Self {
-        Self(Arc::clone(&node.0))
+        Self(node.0.clone())
     }
 }
 

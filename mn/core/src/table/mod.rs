@@ -18,8 +18,8 @@ pub mod value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Bound;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use common::id::NodeName;
 use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
@@ -32,7 +32,7 @@ pub use self::schema::{Column, Table, TableId};
 /// The key columns of a row, joined by [`RowKey::SEPARATOR`] where there are several.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RowKey(Arc<str>);
+pub struct RowKey(ArcStr);
 
 impl RowKey {
     /// What stands between the parts of a key of several columns (ASCII unit separator).
@@ -61,7 +61,7 @@ impl RowKey {
 
     /// The node of this name, in the same memory; none where it is no name.
     pub fn node(&self) -> Option<NodeName> {
-        Arc::clone(&self.0).try_into().ok()
+        self.0.clone().try_into().ok()
     }
 }
 
@@ -368,7 +368,7 @@ mod tests {
         let shared = tables.rows(schema::NODELIST).all(|(name, _)| {
             let mut rows = tables.rows_under(schema::MAC, name.as_str());
             rows.next()
-                .is_some_and(|(key, row)| Arc::ptr_eq(&key.0, &name.0) && row.cell("mac") == Some("new"))
+                .is_some_and(|(key, row)| ArcStr::ptr_eq(&key.0, &name.0) && row.cell("mac") == Some("new"))
         });
         assert!(shared);
     }

@@ -7,8 +7,8 @@
 //! of their names, so that equal rows are equal text.
 
 use std::fmt;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -22,12 +22,12 @@ const LONGEST: usize = BASE * BASE - 1;
 /// A row: its set columns, key columns included. An empty value is "not set" and is not kept.
 /// Cloning costs nothing.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Row(Arc<str>);
+pub struct Row(ArcStr);
 
 impl Row {
     /// The row with nothing set.
-    pub fn new() -> Self {
-        Self(Arc::from(""))
+    pub const fn new() -> Self {
+        Self(ArcStr::new())
     }
 
     /// The value of a column; none where it is not set.
