@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::Result;
 use crate::net::Host;
@@ -51,13 +52,17 @@ pub fn http_file(host: &Host, url: &str, words: &[&str], to: &Path) -> Result<()
     run.arg(url).on(host)?.ok().map(drop)
 }
 
+/// How long a transfer in blocks of 512 bytes may take, each of which waits for the one before it: of
+/// a file of 32 MiB they are 65,536, and on a busy machine each waits for the processor, too.
+const LOCKSTEP: Duration = Duration::from_secs(240);
+
 /// Fetches a file with tftp-hpa's client.
 ///
 /// # Errors
 /// When the transfer fails: that client exits with 0 all the same, and says why on its output.
 pub fn tftp(host: &Host, server: Ipv4Addr, path: &str, to: &Path) -> Result<()> {
     let run = Run::new("tftp").arg(server.to_string()).args(["-m", "binary", "-c", "get", path]).arg(to);
-    let ended = run.on(host)?;
+    let ended = run.limit(LOCKSTEP).on(host)?;
     let said = format!("{}{}", ended.out, ended.err);
     if ended.status == 0 && !said.contains("Error") && !said.contains("timed out") {
         return Ok(());
