@@ -103,7 +103,7 @@ pub fn change(before: &Model, after: &Model, edits: &[Edit]) -> Findings {
     for node in touched(before, after, edits, &[HOSTS, NICS, NODELIST]) {
         check_addresses(before, after, &node, &mut findings);
     }
-    for node in touched(before, after, edits, &[NODERES]) {
+    for node in nodes_of(before, after, edits.iter().filter(|edit| changes_pool(edit))) {
         check_pool(before, after, &node, &mut findings);
     }
     findings.sum_up();
@@ -112,14 +112,27 @@ pub fn change(before: &Model, after: &Model, edits: &[Edit]) -> Findings {
 
 /// The nodes that edits of some tables touch, themselves or through a group. Status is no touch.
 fn touched(before: &Model, after: &Model, edits: &[Edit], tables: &[TableId]) -> BTreeSet<NodeName> {
-    let mut nodes = BTreeSet::new();
-    for edit in edits.iter().filter(|edit| tables.contains(&edit.table)) {
-        if edit.table == NODELIST
+    let is_status = |edit: &Edit| {
+        edit.table == NODELIST
             && edit.before.is_some() == edit.after.is_some()
             && groups(edit.before.as_ref()) == groups(edit.after.as_ref())
-        {
-            continue;
-        }
+    };
+    let edits = edits.iter().filter(|edit| tables.contains(&edit.table) && !is_status(edit));
+    nodes_of(before, after, edits)
+}
+
+/// Whether an edit is one of service nodes: a row has a dozen other columns.
+fn changes_pool(edit: &Edit) -> bool {
+    fn pool(row: Option<&Row>) -> Option<&str> {
+        row.filter(|row| row.is_live())?.cell("servicenode")
+    }
+    edit.table == NODERES && pool(edit.before.as_ref()) != pool(edit.after.as_ref())
+}
+
+/// The nodes that edits touch, themselves or through a group.
+fn nodes_of<'a>(before: &Model, after: &Model, edits: impl Iterator<Item = &'a Edit>) -> BTreeSet<NodeName> {
+    let mut nodes = BTreeSet::new();
+    for edit in edits {
         let Some(name) = edit.key.parts().next() else { continue };
         nodes.extend(after.node(name).cloned());
         nodes.extend(before.index.members(name).chain(after.index.members(name)).cloned());
@@ -341,7 +354,7 @@ fn check_pool(before: &Model, after: &Model, node: &NodeName, findings: &mut Fin
 /// A group's service nodes, also where no member takes them from it yet: one that joins would.
 fn check_group_pool(after: &Model, edit: &Edit, row: &Row, findings: &mut Findings) {
     let (Some(owner), Some(named)) = (edit.key.parts().next(), row.cell("servicenode")) else { return };
-    if edit.table != NODERES || after.has_node(owner) || template::is_template(named) {
+    if !changes_pool(edit) || after.has_node(owner) || template::is_template(named) {
         return;
     }
     let before = edit.before.as_ref().and_then(|row| row.cell("servicenode")).unwrap_or_default();
