@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use common::id::{Digest, NodeName, SnName};
+use common::id::{Digest, NodeName};
 use common::report::Refusal;
 use common::slice::JoinSecret;
 use common::wire::MN_PORT;
@@ -15,6 +15,7 @@ use common::wire::join::{Kind, Token};
 use mn_core::command::TokenCreate;
 use mn_core::draft::Draft;
 use mn_core::model::Model;
+use mn_core::node::SN_KIND;
 use mn_core::table::schema::{AGENT, JOINTOKEN, MEMBER, NODELIST, SERVICENODE, SNADDRESS};
 use mn_core::table::{Edit, Row, RowKey, TableId};
 
@@ -24,7 +25,7 @@ const MANAGEMENT_GROUP: &str = "__mgmtnode";
 /// The word for a kind in the tables.
 pub const fn kind_word(kind: Kind) -> &'static str {
     match kind {
-        Kind::ServiceNode => "sn",
+        Kind::ServiceNode => SN_KIND,
         Kind::Agent => "node",
         Kind::Operator => "operator",
     }
@@ -89,11 +90,6 @@ fn write_secret(secret: &JoinSecret) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// Whether a service node has been there once: it has a certificate of this authority.
-pub fn has_joined(model: &Model, sn: &SnName) -> bool {
-    member_key(model, Kind::ServiceNode, sn.as_str()).is_some()
 }
 
 /// The digest of a member's public key; none where there is no such member.

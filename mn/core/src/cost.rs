@@ -37,6 +37,7 @@ fn cluster(nodes: usize) -> Model {
             writeln!(text, "nodelist sn{rack} groups=service\nhosts sn{rack} ip=10.1.0.{}", rack % 250 + 1);
         let _ = writeln!(text, "hosts sn{rack} ip=10.1.{}.{}", rack / 250, rack % 250 + 1);
         let _ = writeln!(text, "noderes rack{rack} servicenode=sn{rack}");
+        let _ = writeln!(text, "member sn/sn{rack} key={}", "0".repeat(64));
     }
     for node in 0..nodes {
         let _ = writeln!(text, "nodelist n{node} groups=rack{},compute", node / 20);

@@ -6,11 +6,11 @@ use common::id::Revision;
 use mn_core::change::Outcome;
 use mn_core::command::Mode;
 use mn_core::model::Model;
+use mn_core::node;
 use mn_core::talk::Line;
 
 use super::Ground;
 use crate::store::book::Planned;
-use crate::token;
 
 /// Plans a change on the newest model, commits it, says what was planned to be said, and waits for
 /// the service nodes that it touches; gives the exit status.
@@ -59,7 +59,7 @@ async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
         return;
     };
     let model = ground.model();
-    let joined = touched.into_iter().filter(|sn| token::has_joined(&model, sn));
+    let joined = touched.into_iter().filter(|sn| node::has_joined(&model, sn));
     for (sn, why) in delivery.wait_all(joined, revision, limit).await {
         let text = format!("{}: {sn} has not applied this yet: {why}", ground.command());
         if ground.replies.err(text).await.is_err() {

@@ -454,13 +454,17 @@ impl Hub {
                 standing: self.machine.standing(sn)?,
                 stamp: self.machine.stamp(sn).cloned(),
                 held: self.machine.held(sn).cloned(),
-                outline: self.machine.desired(sn)?.clone(),
+                outline: Some(self.machine.desired(sn)?.clone()),
                 changed: self.changed.get(sn).copied().unwrap_or_default(),
                 version: self.versions.get(sn).cloned(),
             };
             Some((sn.clone(), view))
         });
-        self.view.send_replace(Arc::new(View { revision: self.model.revision(), peers: peers.collect() }));
+        let mut peers: BTreeMap<SnName, PeerView> = peers.collect();
+        for sn in self.model.service_nodes() {
+            peers.entry(sn).or_insert_with(PeerView::stranger);
+        }
+        self.view.send_replace(Arc::new(View { revision: self.model.revision(), peers }));
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) use self::reports::local_time;
 pub struct View {
     /// The revision from which the slices were derived.
     pub revision: Revision,
-    /// The service nodes that shall hold something.
+    /// The service nodes that shall hold something, those that have never joined included.
     pub peers: BTreeMap<SnName, PeerView>,
 }
 
@@ -56,8 +56,8 @@ pub struct PeerView {
     pub stamp: Option<Stamp>,
     /// What it says it holds, even where it is away now.
     pub held: Option<Stamp>,
-    /// What it shall hold.
-    pub outline: Outline,
+    /// What it shall hold; none where it has never joined: that is not derived.
+    pub outline: Option<Outline>,
     /// The revision that last changed what it shall hold.
     pub changed: Revision,
     /// The version of its program, once it has been here.
@@ -65,6 +65,23 @@ pub struct PeerView {
 }
 
 impl PeerView {
+    /// Of one that has never joined.
+    const fn stranger() -> Self {
+        Self {
+            standing: Standing::Away,
+            stamp: None,
+            held: None,
+            outline: None,
+            changed: Revision::ZERO,
+            version: None,
+        }
+    }
+
+    /// Whether the number of what it shall hold is known, or never will be as things are.
+    const fn is_numbered(&self) -> bool {
+        self.stamp.is_some() || self.outline.is_none()
+    }
+
     /// Whether its link is up.
     pub const fn is_connected(&self) -> bool {
         !matches!(self.standing, Standing::Away)
@@ -160,11 +177,12 @@ impl Delivery {
             let mut view = self.view.clone();
             let found = view
                 .wait_for(|view| {
-                    view.revision >= revision && view.peers.get(sn).is_none_or(|peer| peer.stamp.is_some())
+                    view.revision >= revision && view.peers.get(sn).is_none_or(PeerView::is_numbered)
                 })
                 .await
                 .map_err(|_| NotApplied::Stopping)?;
-            found.peers.get(sn).and_then(|peer| peer.stamp.clone()).ok_or(NotApplied::Unknown)
+            let peer = found.peers.get(sn).ok_or(NotApplied::Unknown)?;
+            peer.stamp.clone().ok_or(NotApplied::Away)
         };
         let started = runtime::clock::now();
         let stamp = timeout(limit, numbered).await.map_err(|_| NotApplied::Late)??;

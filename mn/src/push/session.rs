@@ -116,7 +116,7 @@ async fn stream(doors: Doors, sn: SnName, link: Link, mut sender: FrameSender, m
         }
         Opening::Fetch(fetch) => {
             let view = doors.delivery.view();
-            let outline = view.peers.get(&sn).map(|peer| &peer.outline);
+            let outline = view.peers.get(&sn).and_then(|peer| peer.outline.as_ref());
             let allowed = outline.is_some_and(|outline| names(outline, &doors.book.read(), fetch.hash));
             if let Err(error) = doors.content.serve(&fetch, allowed, &mut sender).await {
                 debug!(%sn, hash = %fetch.hash, %error, "content was not sent whole");

@@ -3,28 +3,24 @@
 
 use std::sync::Arc;
 
-use common::id::Revision;
 use common::report::Refusal;
-use common::slice::Role;
 use mn_core::Read;
 use mn_core::audit::Entry;
-use mn_core::command::{Asked, Command, Lsslice, Mode, Query, What};
-use mn_core::delivery::Standing;
+use mn_core::command::{Asked, Command, Mode, Query, What};
 use mn_core::model::Model;
-use mn_core::query::{self, SliceState};
+use mn_core::query;
 use tokio::task::JoinError;
 
-use super::{lsmn, prune};
+use super::{lsmn, lsslice, prune};
 use crate::ground::{Ground, perform};
 use crate::operate;
-use crate::push::{PeerView, View};
 use crate::store::book::BookError;
 use crate::{audit, past};
 
 /// Carries out what is asked; gives the exit status.
 pub(super) async fn execute(ground: &Ground, asked: Asked) -> u8 {
     match asked {
-        Asked::Query(Query::Lsslice(args)) => lsslice(ground, &args).await,
+        Asked::Query(Query::Lsslice(args)) => lsslice::run(ground, args).await,
         Asked::Query(Query::Diff(args)) => past::diff(ground, args).await,
         Asked::Query(Query::Explain(args)) => past::explain(ground, args, None).await,
         Asked::Query(Query::Lsmn(args)) => lsmn::run(ground, args).await,
@@ -102,52 +98,4 @@ const fn mode(command: &Command) -> Mode {
         Command::Tabprune(args) => args.mode,
         Command::Tabrestore(args) => args.mode,
     }
-}
-
-async fn lsslice(ground: &Ground, args: &Lsslice) -> u8 {
-    let delivery = &ground.site.delivery;
-    // Just after its start the daemon does not know yet what each of them shall hold.
-    let first = tokio::time::timeout(ground.site.wait, delivery.derived(Revision::new(1))).await;
-    let view = first.ok().flatten().unwrap_or_else(|| delivery.view());
-    let unknown = args.service_nodes.iter().find(|name| !view.peers.contains_key(name.as_str()));
-    if let Some(name) = unknown {
-        let refusal = Refusal::new("is no service node").about(name);
-        return ground.refuse(&[refusal.attempt("lsslice, to see them all")]).await;
-    }
-    let states = states(&view, &args.service_nodes);
-    let mut lines = Vec::new();
-    let status = query::lsslice(&states, &ground.context, &mut |line| lines.push(line));
-    let _ = ground.replies.lines(lines).await;
-    status
-}
-
-fn states(view: &View, only: &[String]) -> Vec<SliceState> {
-    let chosen =
-        view.peers.iter().filter(|(sn, _)| only.is_empty() || only.iter().any(|name| name == sn.as_str()));
-    chosen.map(|(sn, peer)| state(view, sn, peer)).collect()
-}
-
-fn state(view: &View, sn: &common::id::SnName, peer: &PeerView) -> SliceState {
-    let owned = peer.outline.roles().filter(|role| *role == Role::Owner).count();
-    let faults = match &peer.standing {
-        Standing::Refused(reasons) => reasons.iter().map(|reason| fault(reason)).collect(),
-        _ => Vec::new(),
-    };
-    SliceState {
-        service_node: sn.clone(),
-        connected: peer.is_connected(),
-        desired: peer.stamp.as_ref().map(|stamp| stamp.generation).unwrap_or_default(),
-        acknowledged: peer.held.as_ref().map(|held| held.generation),
-        digest: peer.held.as_ref().map(|held| held.digest.to_string()),
-        owned,
-        held: peer.outline.roles().count() - owned,
-        faults,
-        revision: view.revision,
-    }
-}
-
-/// A reason as a service node gives it: the service, then what it cannot do.
-fn fault(reason: &str) -> (String, String) {
-    let (service, text) = reason.split_once(':').unwrap_or(("slice", reason));
-    (service.trim().to_owned(), text.trim().to_owned())
 }

@@ -9,6 +9,7 @@ mod asker;
 mod desk;
 mod execute;
 mod lsmn;
+mod lsslice;
 mod places;
 mod prune;
 pub(crate) mod remote;

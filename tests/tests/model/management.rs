@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use common::id::{Generation, Moment, Revision, SnName};
+use common::id::{Generation, Moment, NodeName, Revision, SnName};
 use common::slice::Stamp;
 use common::wire::push::{FromSn, PeerWord, PushHead, ToSn};
 use mn_core::command::Command;
@@ -261,6 +261,7 @@ impl Management {
         let is_current = self.sessions.get(&sn) == Some(&link);
         match message {
             FromSn::Hello(hello) => {
+                self.admit(net, store, &sn)?;
                 let welcome = ToSn::Welcome { protocol: 1, reports_through: 0, logs_through: 0 };
                 net.send(link, ME, Message::ToSn(welcome));
                 net.step(ME)?;
@@ -279,6 +280,19 @@ impl Management {
         self.act(net, store, actions)?;
         self.hub(net, store)?;
         self.advance(net, store)
+    }
+
+    /// Makes a member of a service node that is none yet: it joined just before it came.
+    fn admit(&mut self, net: &mut Net, store: &mut Store, sn: &SnName) -> Result<(), Crash> {
+        if mn_core::node::has_joined(&store.model, sn) {
+            return Ok(());
+        }
+        let mut draft = Draft::new(&store.model);
+        put_member(&mut draft, mn_core::node::SN_KIND, &NodeName::from(sn));
+        let change = draft.finish();
+        net.step(ME)?;
+        commit(&mut store.model, &mut store.journal, &change);
+        net.step(ME)
     }
 
     /// A link is over.
@@ -390,19 +404,23 @@ fn make_store(service_nodes: u8, nodes: u8) -> Store {
     let outcome = mn_core::plan(&model, &command, &Context::default());
     assert_eq!(outcome.status, 0, "{:?}", outcome.lines);
     let mut journal = Vec::new();
-    let mut commit = |model: &mut Model, change: Change| {
-        let revision = model.revision().next();
-        model.apply(change.edits(), revision);
-        journal.push((revision, change.edits().to_vec()));
-    };
-    commit(&mut model, outcome.change.expect("definitions"));
+    commit(&mut model, &mut journal, &outcome.change.expect("definitions"));
     let mut draft = Draft::new(&model);
     for node in 1..=nodes {
-        let name = wire::node(node);
-        let key = mn_core::table::RowKey::of(["node", name.as_str()]);
-        draft.set(mn_core::table::schema::MEMBER, &key, "key", &wire::key(&name).to_string());
+        put_member(&mut draft, "node", &wire::node(node));
     }
     let change = draft.finish();
-    commit(&mut model, change);
+    commit(&mut model, &mut journal, &change);
     Store { model, journal, numbers: BTreeMap::new() }
+}
+
+fn commit(model: &mut Model, journal: &mut Vec<(Revision, Vec<Edit>)>, change: &Change) {
+    let revision = model.revision().next();
+    model.apply(change.edits(), revision);
+    journal.push((revision, change.edits().to_vec()));
+}
+
+fn put_member(draft: &mut Draft, kind: &str, name: &NodeName) {
+    let key = mn_core::table::RowKey::of([kind, name.as_str()]);
+    draft.set(mn_core::table::schema::MEMBER, &key, "key", &wire::key(name).to_string());
 }

@@ -37,6 +37,7 @@ pub(super) fn derive<'a>(
                 entries.extend(image(model, name));
             }
             Need::Host(name) => entries.extend(host(model, slice, name, &[name])),
+            Need::Server(_) => {}
             Need::Peer(peer) => {
                 entries
                     .push(Entry::Peer(Peer { sn: peer.clone(), addresses: node::addresses_of(model, peer) }));

@@ -33,7 +33,7 @@ pub(super) struct Kept<'a> {
     pool: RefCell<Option<(NodeName, Rc<[SnName]>)>>,
     words: RefCell<String>,
     /// What is common of the node that was derived last.
-    common: RefCell<Option<(NodeName, Option<Entry>)>>,
+    common: RefCell<Option<(NodeName, Entry)>>,
     /// The lists of scripts of the node that was asked for last, and what they come to: those of the
     /// next node are mostly the same.
     scripts: RefCell<(Vec<String>, Vec<Script>)>,
@@ -78,7 +78,7 @@ impl<'a> Kept<'a> {
     }
 
     /// What is the same of a node for all of its service nodes.
-    pub(super) fn common(&self, node: &NodeName) -> Option<Entry> {
+    pub(super) fn common(&self, node: &NodeName) -> Entry {
         if let Some((known, found)) = &*self.common.borrow()
             && known == node
         {

@@ -2,14 +2,16 @@
 //!
 //! [`slice()`] is the definition: a pure function, the same model gives the same bytes. [`Derivation`]
 //! gives the same slices while the model changes, at the cost of what was touched: one edited node
-//! costs the derivation of one node, whatever the cluster's size. A property test holds the two
-//! equal.
+//! costs the derivation of one node, whatever the cluster's size, and nothing for a service node that
+//! has never joined. A property test holds the two equal.
 //!
 //! A node that names a service node in its pool brings what it needs along: its network, its image,
 //! the names it knows, the other members of its pool. Nothing of anyone else's is in a slice.
 
 mod base;
 mod boot;
+mod derivation;
+mod holdings;
 mod kept;
 mod node;
 mod servers;
@@ -18,15 +20,14 @@ mod touched;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use common::id::{Digest, NodeName, SnName};
-use common::slice::{Changed, Delta, Encoded, Entry, Key, Outline, Slice};
+use common::id::{NodeName, SnName};
+use common::slice::{Changed, Delta, Encoded, Entry, Key, Outline, Role, Slice};
 
 pub use self::base::services as services_of;
+pub use self::derivation::Derivation;
 use self::kept::Kept;
 pub use self::node::role_of;
-pub use self::touched::Touched;
 use crate::model::Model;
-use crate::table::Edit;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,23 @@ enum Need {
     Host(String),
     /// Another member of a pool.
     Peer(SnName),
+    /// The addresses of a name, in entries of nodes.
+    Server(String),
+}
+
+impl Need {
+    /// Whether it has an entry of its own.
+    const fn is_entry(&self) -> bool {
+        !matches!(self, Self::Server(_))
+    }
+
+    /// The name whose addresses are needed, where that is what is.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Host(name) | Self::Server(name) => Some(name),
+            _ => None,
+        }
+    }
 }
 
 /// What one service node shall hold.
@@ -64,6 +82,13 @@ pub fn slice(model: &Model, sn: &SnName, facts: &Facts) -> Slice {
     // What the outline holds is no longer than an entry may be.
     let _ = slice.apply(derived.filled(model, sn, facts, &all));
     slice
+}
+
+/// What a service node is to each of the nodes of its slice, without deriving the slice.
+pub fn roles(model: &Model, sn: &SnName) -> Vec<Role> {
+    let kept = Kept::new(model);
+    let entries = holdings::of(model, sn).into_iter().map(|name| node::derive(&kept, sn, &name));
+    entries.filter_map(|(node, _)| Some(node?.role)).collect()
 }
 
 /// The outline of one service node's slice, with who needs what in it.
@@ -99,16 +124,14 @@ impl Derived {
         // A name that is needed has an entry where no node of the slice is called so.
         let is_named = self.counts.contains_key(&Need::Host(name.to_string()));
         let was_there = is_named && self.outline.contains(&Key::Node(name.clone()));
-        let (wanted, is_there) = match node::derive(kept, sn, name) {
-            Some((node, needs)) => {
-                self.put(&Entry::Node(Box::new(node)));
-                (needs, true)
-            }
+        let (node, wanted) = node::derive(kept, sn, name);
+        let is_there = node.is_some();
+        match node {
+            Some(node) => self.put(&Entry::Node(Box::new(node))),
             None => {
                 self.outline.remove(&Key::Node(name.clone()));
-                (BTreeSet::new(), false)
             }
-        };
+        }
         let mut changed = is_named && was_there != is_there;
         let had = self.needs.get(name).cloned().unwrap_or_default();
         if *had == wanted {
@@ -117,14 +140,14 @@ impl Derived {
         for need in wanted.difference(&had) {
             let count = self.counts.entry(need.clone()).or_insert(0);
             *count += 1;
-            changed |= *count == 1;
+            changed |= *count == 1 && need.is_entry();
         }
         for need in had.difference(&wanted) {
             let count = self.counts.entry(need.clone()).or_insert(1);
             *count -= 1;
             if *count == 0 {
                 self.counts.remove(need);
-                changed = true;
+                changed |= need.is_entry();
             }
         }
         self.need(name, &had, wanted);
@@ -153,6 +176,28 @@ impl Derived {
     fn tighten(&mut self) {
         self.outline.tighten();
         self.needs = std::mem::take(&mut self.needs).into_iter().collect();
+    }
+
+    /// Derives anew what stands on the addresses of names that `is_renamed` knows.
+    fn rename(
+        &mut self,
+        kept: &Kept<'_>,
+        sn: &SnName,
+        facts: &Facts,
+        is_renamed: impl Fn(&str) -> bool,
+    ) -> bool {
+        let is_hit = |need: &&Need| need.name().is_some_and(&is_renamed);
+        let hits: Vec<Need> = self.counts.keys().filter(is_hit).cloned().collect();
+        if hits.is_empty() {
+            return false;
+        }
+        let needing = self.needs.iter().filter(|(_, needs)| hits.iter().any(|hit| needs.contains(hit)));
+        let nodes: Vec<NodeName> = needing.map(|(name, _)| name.clone()).collect();
+        for name in &nodes {
+            self.node(kept, sn, name);
+        }
+        self.base(kept.model, sn, facts);
+        true
     }
 
     /// Derives everything but the nodes.
@@ -185,8 +230,8 @@ impl Derived {
         let kept = Kept::new(model);
         let mut entry = |key: &Key| match key {
             Key::Node(name) => {
-                let derived = node::derive(&kept, sn, name);
-                derived.map(|(node, _)| Entry::Node(Box::new(node)))
+                let (node, _) = node::derive(&kept, sn, name);
+                node.map(|node| Entry::Node(Box::new(node)))
             }
             key => others.remove(key),
         };
@@ -195,114 +240,5 @@ impl Derived {
             put: entries.filter_map(|entry| Encoded::of(&entry).ok()).collect(),
             delete: changed.delete.clone(),
         }
-    }
-}
-
-/// The outlines of the slices of all service nodes, kept while the model changes.
-#[derive(Clone, Debug)]
-pub struct Derivation {
-    facts: Facts,
-    by_sn: BTreeMap<SnName, Derived>,
-}
-
-impl Derivation {
-    /// Of a model in which there is nothing.
-    pub const fn empty(facts: Facts) -> Self {
-        Self { facts, by_sn: BTreeMap::new() }
-    }
-
-    /// Derives everything.
-    pub fn new(model: &Model, facts: Facts) -> Self {
-        let mut derivation = Self::empty(facts);
-        derivation.rebuild(model);
-        derivation
-    }
-
-    fn rebuild(&mut self, model: &Model) {
-        self.by_sn = model.service_nodes().into_iter().map(|sn| (sn, Derived::default())).collect();
-        let kept = Kept::new(model);
-        for name in model.nodes() {
-            for sn in kept.holders_of(name) {
-                self.by_sn.entry(sn.clone()).or_default().node(&kept, &sn, name);
-            }
-        }
-        for (sn, derived) in &mut self.by_sn {
-            derived.base(model, sn, &self.facts);
-            derived.tighten();
-        }
-    }
-
-    /// Follows a committed change; says whose slices differ now, service nodes that came or went
-    /// included.
-    pub fn follow(&mut self, before: &Model, after: &Model, edits: &[Edit]) -> BTreeSet<SnName> {
-        match Touched::by(before, after, edits) {
-            Touched::Nothing => BTreeSet::new(),
-            Touched::Everything => {
-                let old = self.digests();
-                self.rebuild(after);
-                let new = self.digests();
-                let all: BTreeSet<&SnName> = old.keys().chain(new.keys()).collect();
-                all.into_iter().filter(|sn| old.get(*sn) != new.get(*sn)).cloned().collect()
-            }
-            Touched::Nodes(nodes) => self.follow_nodes(before, after, &nodes),
-        }
-    }
-
-    /// Where many nodes came, what they left half empty is laid out anew.
-    fn follow_nodes(
-        &mut self,
-        before: &Model,
-        after: &Model,
-        nodes: &BTreeSet<NodeName>,
-    ) -> BTreeSet<SnName> {
-        /// How many touched nodes are worth it.
-        const WORTH: usize = 2_000;
-        let mut old: BTreeMap<SnName, Option<Digest>> = BTreeMap::new();
-        let mut shaken = BTreeSet::new();
-        let (was, is) = (Kept::new(before), Kept::new(after));
-        for name in nodes {
-            let mut holders = was.holders_of(name);
-            holders.extend(is.holders_of(name));
-            for sn in holders {
-                if !old.contains_key(&sn) {
-                    old.insert(sn.clone(), self.outline(&sn).map(Outline::digest));
-                }
-                if self.by_sn.entry(sn.clone()).or_default().node(&is, &sn, name) {
-                    shaken.insert(sn);
-                }
-            }
-        }
-        for sn in shaken {
-            if let Some(derived) = self.by_sn.get_mut(&sn) {
-                derived.base(after, &sn, &self.facts);
-            }
-        }
-        if nodes.len() >= WORTH {
-            for sn in old.keys() {
-                self.by_sn.get_mut(sn).into_iter().for_each(Derived::tighten);
-            }
-        }
-        let differs = |sn: &SnName, old: Option<Digest>| self.outline(sn).map(Outline::digest) != old;
-        old.into_iter().filter(|(sn, old)| differs(sn, *old)).map(|(sn, _)| sn).collect()
-    }
-
-    fn digests(&self) -> BTreeMap<SnName, Digest> {
-        self.outlines().map(|(sn, outline)| (sn.clone(), outline.digest())).collect()
-    }
-
-    /// The outline of a service node's slice.
-    pub fn outline(&self, sn: &SnName) -> Option<&Outline> {
-        self.by_sn.get(sn).map(|derived| &derived.outline)
-    }
-
-    /// All outlines.
-    pub fn outlines(&self) -> impl Iterator<Item = (&SnName, &Outline)> {
-        self.by_sn.iter().map(|(sn, derived)| (sn, &derived.outline))
-    }
-
-    /// The contents of entries of a service node's slice. `model` is the one that was followed last.
-    pub fn filled(&self, model: &Model, sn: &SnName, changed: &Changed) -> Delta {
-        let derived = self.by_sn.get(sn);
-        derived.map_or_else(Delta::default, |derived| derived.filled(model, sn, &self.facts, changed))
     }
 }

@@ -29,45 +29,55 @@ fn role_in(pool: &[SnName], step: Option<&Step>, sn: &SnName) -> Option<Role> {
     }
 }
 
-/// A node's entry, and what stands in the slice because of it.
-pub(super) type Entry = (Node, BTreeSet<Need>);
+/// A node's entry, and what it stands on; none for a node that cannot be served as it is defined, and
+/// what that depends on.
+pub(super) type Entry = (Option<Node>, BTreeSet<Need>);
 
 /// The entry, and what stands in the slice because of it. Most of both is the same for all service
 /// nodes of the pool, and `kept` has it from the last of them.
-pub(super) fn derive(kept: &Kept<'_>, sn: &SnName, name: &NodeName) -> Option<Entry> {
+pub(super) fn derive(kept: &Kept<'_>, sn: &SnName, name: &NodeName) -> Entry {
     let model = kept.model;
     if !model.has_node(name.as_str()) {
-        return None;
+        return Entry::default();
     }
-    let role = role_in(&kept.pool_of(name), moves::under_way(model, name).as_ref(), sn)?;
+    let role = role_in(&kept.pool_of(name), moves::under_way(model, name).as_ref(), sn);
+    let Some(role) = role else { return Entry::default() };
     // A node that is being moved to this service node is prepared as it will be.
-    let (mut node, mut needs) = match role {
-        Role::Held => common(&Kept::new(&moves::projected(model, name)), name)?,
-        _ => kept.common(name)?,
+    let (node, mut needs) = match role {
+        Role::Held => common(&Kept::new(&moves::projected(model, name)), name),
+        _ => kept.common(name),
     };
+    let Some(mut node) = node else { return (None, needs) };
     node.role = role;
     node.epoch = epoch_of(model, name);
     let others = node.pool.iter().filter(|member| member.sn != *sn);
     needs.extend(others.map(|member| Need::Peer(member.sn.clone())));
-    Some((node, needs))
+    (Some(node), needs)
 }
 
 /// A node and what it needs, whoever it is derived for: with the owner's role and without peers.
-pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Option<Entry> {
+pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Entry {
     let model = kept.model;
     let place = Place::of(model, name);
     let resources = model.rows_of(table::NODERES, name.as_str());
     let master = resources.text("xcatmaster");
     let pool = members(kept, name, master.as_deref(), place);
-    let servers = servers::servers(kept, &resources, &pool, place)?;
+    let is_name = |name: &String| name.parse::<std::net::Ipv4Addr>().is_err();
+    let master = master.filter(is_name);
+    let mut needs: BTreeSet<Need> = servers::names(&resources).filter(is_name).map(Need::Server).collect();
+    let Some(servers) = servers::servers(kept, &resources, &pool, place) else {
+        needs.extend(master.map(Need::Server));
+        return (None, needs);
+    };
     let interfaces = interfaces(model, name, place);
+    let foreign = interfaces.iter().filter(|interface| !is_own(model, name, &interface.host));
+    needs.extend(foreign.map(|interface| Need::Server(interface.host.clone())));
     let state = boot::derive(model, name);
-    let mut needs = BTreeSet::new();
     let networks = interfaces.iter().filter_map(|interface| interface.network.as_ref());
     needs.extend(networks.map(|network| Need::Network(network.to_string())));
     needs.extend(image_of(model, name).map(Need::Image));
     needs.extend(pool.iter().map(|member| Need::Host(member.sn.to_string())));
-    needs.extend(master.filter(|n| n.parse::<std::net::Ipv4Addr>().is_err()).map(Need::Host));
+    needs.extend(master.map(Need::Host));
     let node = Node {
         name: name.clone(),
         role: Role::Owner,
@@ -82,7 +92,12 @@ pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Option<Entry> {
         agent_key: agent_key(model, name),
         rests: moves::rests(model, name),
     };
-    Some((node, needs))
+    (Some(node), needs)
+}
+
+/// Whether a name of an interface is the node's own: who has it then is looked at for itself.
+fn is_own(model: &Model, node: &NodeName, host: &str) -> bool {
+    host == node.as_str() || model.nodes_called(host).any(|called| called == node)
 }
 
 /// The pool with the address of each member that the node uses.

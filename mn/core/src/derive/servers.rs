@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use common::slice::{PoolMember, Servers};
 
 use super::kept::{Kept, Place};
-use crate::model::{Gateway, Network, RowsOf, Server};
+use crate::model::{Gateway, Model, Network, RowsOf, Server};
 
 /// The servers that a node is told of, of its rows of `noderes`; none where its owner has no address
 /// for it.
@@ -51,6 +51,31 @@ pub(super) fn servers(
         log: (!ignored).then_some(log),
         domain: domain.trim_matches('.').to_ascii_lowercase(),
     })
+}
+
+/// The names of servers, as rows of `noderes` have them: what the node is told hangs on their addresses.
+pub(super) fn names(resources: &RowsOf<'_>) -> impl Iterator<Item = String> {
+    let one = ["tftpserver", "nfsserver"].into_iter().filter_map(|column| resources.text(column)).map(named);
+    let list = resources.text("nameservers").as_deref().map(list).unwrap_or_default();
+    one.chain(list).filter_map(|server| match server {
+        Server::Name(name) => Some(name),
+        Server::Master | Server::Addr(_) => None,
+    })
+}
+
+/// The names of servers that hold for all nodes, or for those of a network.
+pub(super) fn shared_names(model: &Model) -> impl Iterator<Item = &str> {
+    let of_networks = model.networks().iter().flat_map(of_network).filter_map(|server| match server {
+        Server::Name(name) => Some(name.as_str()),
+        Server::Master | Server::Addr(_) => None,
+    });
+    let of_site = ["master", "nameservers", "ntpservers"].into_iter().filter_map(|key| model.site(key));
+    of_networks.chain(of_site.flat_map(|words| words.split(',').map(str::trim)))
+}
+
+fn of_network(network: &Network) -> impl Iterator<Item = &Server> {
+    let lists = network.nameservers.iter().chain(&network.ntp).chain(&network.logservers);
+    lists.chain(&network.tftpserver)
 }
 
 fn named(name: String) -> Server {

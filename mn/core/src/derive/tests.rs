@@ -1,4 +1,4 @@
-use common::id::Revision;
+use common::id::{Digest, Revision};
 use common::slice::{Boot, Node, Role};
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::change::snmove;
 use crate::command::{Range, Snmove};
 use crate::draft::Draft;
 use crate::fixture::{self, CLUSTER};
-use crate::table::{Row, RowKey, schema as table};
+use crate::table::{Edit, Row, RowKey, schema as table};
 
 const FACTS: Facts = Facts { authority: [7; 32] };
 
@@ -91,6 +91,24 @@ fn an_image_is_booted_where_its_kernel_is_there_and_the_disk_otherwise() {
     );
 }
 
+/// Makes a member of a service node, or lets it go.
+fn member(draft: &mut Draft, sn: &str, is_one: bool) {
+    let key = RowKey::of(["sn", sn]);
+    if is_one {
+        draft.set(table::MEMBER, &key, "key", &Digest::of(sn.as_bytes()).to_string());
+    } else {
+        draft.remove_row(table::MEMBER, &key);
+    }
+}
+
+/// The model with an edit carried out.
+fn edited(model: &Model, edit: impl FnOnce(&mut Draft)) -> (Model, Vec<Edit>) {
+    let mut draft = Draft::new(model);
+    edit(&mut draft);
+    let (edits, after) = draft.finish().into_parts();
+    (after.numbered(model.revision().next()), edits)
+}
+
 /// Edits that a cluster sees, as small numbers.
 fn edit(draft: &mut Draft, kind: u8, which: u8, value: u8) {
     let node = format!("n{}", which % 5 + 1);
@@ -142,9 +160,59 @@ fn edit(draft: &mut Draft, kind: u8, which: u8, value: u8) {
         ),
         13 => draft.remove_row(table::HOSTS, &RowKey::one("sn2")),
         14 => draft.set(table::HOSTS, &RowKey::one("service"), "ip", &format!("10.0.0.{}", 20 + value % 3)),
+        // Nodes are named as servers, and have other addresses then.
+        17 => draft.set(table::NODERES, &key, "nfsserver", ["", "n2", "n3.d1.test"][usize::from(value) % 3]),
+        18 => draft.set(table::SITE, &RowKey::one("ntpservers"), "value", ["", "n5"][usize::from(value) % 2]),
+        19 => draft.set(table::NODERES, &key, "xcatmaster", ["", "n4", "far"][usize::from(value) % 3]),
+        20 => draft.set(table::HOSTS, &key, "hostnames", ["", "far"][usize::from(value) % 2]),
+        21 => draft.set(table::MAC, &key, "mac", &format!("52:54:00:00:02:{which:02x}!far")),
+        // A service node joins, and its membership is taken away.
+        16 => member(draft, ["sn1", "sn2"][usize::from(which) % 2], value % 2 == 0),
         15 => draft.set(table::POSTSCRIPTS, &key, "postscripts", ["", "a,b", "b"][usize::from(value) % 3]),
         _ => draft.set(table::HOSTS, &RowKey::one("sn2"), "ip", &format!("10.0.0.{}", 12 + value % 3)),
     }
+}
+
+#[test]
+fn a_node_that_is_named_as_a_server_may_get_another_address() {
+    let text = format!(
+        "{CLUSTER}\n member sn/sn1 key={}\n nodelist store groups=all\n hosts store ip=10.0.0.50\n noderes n1 \
+         nfsserver=store",
+        Digest::of(b"sn1")
+    );
+    let model = fixture::model(&text);
+    let mut derivation = Derivation::new(&model, FACTS);
+    let (after, edits) = edited(&model, |draft| {
+        draft.set(table::HOSTS, &RowKey::one("store"), "ip", "10.0.0.51");
+    });
+    let sn1: SnName = "sn1".parse().unwrap();
+    assert_eq!(derivation.follow(&model, &after, &edits), BTreeSet::from([sn1.clone()]));
+    let anew = of(&after, "sn1");
+    assert_eq!(node(&anew, "n1").servers.nfs_server, std::net::Ipv4Addr::new(10, 0, 0, 51));
+    assert_eq!(derivation.outline(&sn1), Some(&Outline::from(&anew)));
+}
+
+#[test]
+fn a_service_node_that_never_joined_costs_nothing_until_it_does() {
+    let model = fixture::model(CLUSTER);
+    let mut derivation = Derivation::new(&model, FACTS);
+    let (after, edits) = edited(&model, |draft| {
+        draft.set(table::CHAIN, &RowKey::one("n1"), "currstate", "offline");
+    });
+    let visited = crate::table::visits::of(|| {
+        assert!(derivation.follow(&model, &after, &edits).is_empty());
+    });
+    assert_eq!((visited, derivation.outlines().count()), (0, 0));
+
+    let sn1: SnName = "sn1".parse().unwrap();
+    let (joined, edits) = edited(&after, |draft| member(draft, "sn1", true));
+    assert_eq!(derivation.follow(&after, &joined, &edits), BTreeSet::from([sn1.clone()]));
+    assert_eq!(derivation.outline(&sn1), Some(&Outline::from(&of(&joined, "sn1"))));
+    assert_eq!(roles(&joined, &sn1), [Role::Owner, Role::Owner, Role::Owner, Role::Backup]);
+
+    let (gone, edits) = edited(&joined, |draft| member(draft, "sn1", false));
+    assert_eq!(derivation.follow(&joined, &gone, &edits), BTreeSet::from([sn1]));
+    assert_eq!(derivation.outlines().count(), 0);
 }
 
 proptest! {
@@ -153,8 +221,8 @@ proptest! {
     /// Following changes gives the slices that deriving everything anew gives, and says whose
     /// digests differ.
     #[test]
-    fn following_is_deriving(changes in prop::collection::vec(prop::collection::vec((0u8..16, any::<u8>(), any::<u8>()), 1..4), 1..12)) {
-        let mut model = fixture::model(CLUSTER);
+    fn following_is_deriving(changes in prop::collection::vec(prop::collection::vec((0u8..22, any::<u8>(), any::<u8>()), 1..4), 1..12)) {
+        let (mut model, _) = edited(&fixture::model(CLUSTER), |draft| member(draft, "sn1", true));
         let mut derivation = Derivation::new(&model, FACTS);
         for edits in changes {
             let mut draft = Draft::new(&model);
@@ -168,6 +236,11 @@ proptest! {
             model.apply(change.edits(), revision);
             let changed = derivation.follow(&before, &model, change.edits());
             for sn in model.service_nodes() {
+                if !crate::node::has_joined(&model, &sn) {
+                    prop_assert_eq!(derivation.outline(&sn), None);
+                    prop_assert_eq!(changed.contains(&sn), old.contains_key(&sn));
+                    continue;
+                }
                 let anew = slice(&model, &sn, &FACTS);
                 prop_assert_eq!(derivation.outline(&sn), Some(&Outline::from(&anew)), "{}", sn);
                 let all = Outline::default().changed_to(derivation.outline(&sn).unwrap());

@@ -2,20 +2,33 @@
 
 use std::collections::BTreeSet;
 
-use common::id::NodeName;
+use common::id::{NodeName, SnName};
 
+use super::servers;
 use crate::model::Model;
+use crate::node::SN_KIND;
 use crate::table::{Edit, TableId, schema as table};
 
 /// What a change concerns, as far as slices go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Touched {
-    /// No slice.
-    Nothing,
-    /// These nodes, before or after the change.
-    Nodes(BTreeSet<NodeName>),
+pub(super) enum Touched {
+    /// Some, or nobody at all.
+    These(These),
     /// What holds for many: a network, the site, an image, a service node.
     Everything,
+}
+
+/// Whom a change concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct These {
+    /// Nodes, before or after the change.
+    pub(super) nodes: BTreeSet<NodeName>,
+    /// Service nodes that may have joined or left.
+    pub(super) members: BTreeSet<SnName>,
+    /// Names that have other addresses now. A node may be named as a server.
+    pub(super) names: BTreeSet<String>,
+    /// The site's domain, with which they may be said; looked up once, not for each name.
+    domain: String,
 }
 
 /// Tables that no slice is made of: what is known about nodes, not what is wanted of them.
@@ -36,12 +49,20 @@ const SHARED: &[TableId] = &[
 /// Tables in which a service node is looked up on behalf of others: who it is, and its addresses.
 const OF_SERVICE_NODES: &[TableId] = &[table::NODELIST, table::HOSTS, table::NICS];
 
+/// Tables of who is a member or may become one, by what they are and by name.
+const OF_MEMBERS: &[TableId] = &[table::MEMBER, table::JOINTOKEN];
+
 impl Touched {
     /// What these edits concern.
-    pub fn by(before: &Model, after: &Model, edits: &[Edit]) -> Self {
-        let mut nodes = BTreeSet::new();
+    pub(super) fn by(before: &Model, after: &Model, edits: &[Edit]) -> Self {
+        let mut these = These::default();
+        let mut addressed = BTreeSet::new();
         for edit in edits {
             if UNSEEN.contains(&edit.table) || only_status(edit) {
+                continue;
+            }
+            if OF_MEMBERS.contains(&edit.table) && edit.key.parts().next() == Some(SN_KIND) {
+                these.members.extend(edit.key.parts().nth(1).and_then(|name| name.parse().ok()));
                 continue;
             }
             if SHARED.contains(&edit.table) {
@@ -52,19 +73,62 @@ impl Touched {
                 let concerns_all = |name: &NodeName| {
                     OF_SERVICE_NODES.contains(&edit.table) && model.is_service_node(name.as_str())
                 };
-                match named(edit, model) {
+                let whom = named(edit, model);
+                if OF_SERVICE_NODES.contains(&edit.table) {
+                    addressed.extend(whom.nodes().iter().cloned());
+                }
+                match whom {
                     Whom::Node(name) if concerns_all(&name) => return Self::Everything,
                     Whom::Group(members) if members.iter().any(concerns_all) => return Self::Everything,
                     Whom::Node(name) => {
-                        nodes.insert(name);
+                        these.nodes.insert(name);
                     }
-                    Whom::Group(members) => nodes.extend(members),
+                    Whom::Group(members) => these.nodes.extend(members),
                     Whom::Default => return Self::Everything,
                     Whom::Nobody => {}
                 }
             }
         }
-        if nodes.is_empty() { Self::Nothing } else { Self::Nodes(nodes) }
+        these.rename(before, after, &addressed);
+        if servers::shared_names(after).any(|name| these.is_renamed(name)) {
+            return Self::Everything;
+        }
+        Self::These(these)
+    }
+}
+
+impl These {
+    /// Finds the names of these nodes that have other addresses now. Another node that has one of them
+    /// besides is touched too.
+    fn rename(&mut self, before: &Model, after: &Model, nodes: &BTreeSet<NodeName>) {
+        for node in nodes {
+            let [was, is] = [before, after].map(|model| {
+                let is_there = model.has_node(node.as_str());
+                if is_there { model.addresses(node.as_str()) } else { Vec::new() }
+            });
+            if was == is {
+                continue;
+            }
+            for address in was.into_iter().chain(is) {
+                let names = std::iter::once(address.name).chain(address.aliases);
+                let new = names.filter(|name| !self.names.contains(name)).collect::<Vec<String>>();
+                for name in &new {
+                    let others = before.nodes_called(name).chain(after.nodes_called(name));
+                    self.nodes.extend(others.cloned());
+                }
+                self.names.extend(new);
+            }
+        }
+        if !self.names.is_empty() {
+            self.domain = after.site("domain").unwrap_or_default().to_owned();
+        }
+    }
+
+    /// Whether a name has other addresses now.
+    pub(super) fn is_renamed(&self, name: &str) -> bool {
+        let is_one = |name: &str| self.names.contains(name);
+        let short = || name.strip_suffix(self.domain.as_str())?.strip_suffix('.');
+        !self.names.is_empty() && (is_one(name) || short().is_some_and(is_one))
     }
 }
 
@@ -74,6 +138,16 @@ enum Whom {
     /// A row such as `xcatdefaults`, which every node takes from.
     Default,
     Nobody,
+}
+
+impl Whom {
+    fn nodes(&self) -> &[NodeName] {
+        match self {
+            Self::Node(name) => std::slice::from_ref(name),
+            Self::Group(members) => members,
+            Self::Default | Self::Nobody => &[],
+        }
+    }
 }
 
 fn named(edit: &Edit, model: &Model) -> Whom {

@@ -216,6 +216,10 @@ impl Index {
         nodes_of(&self.aliases, digest(name))
     }
 
+    pub(super) fn pools(&self) -> impl Iterator<Item = &str> {
+        self.pools.keys().map(AsRef::as_ref)
+    }
+
     pub(super) fn served_by(&self, sn: &str) -> impl Iterator<Item = &NodeName> {
         self.pools.get(sn).into_iter().flatten()
     }

@@ -223,6 +223,11 @@ impl Model {
         self.index.served_by(sn)
     }
 
+    /// The words by which pools name their service nodes.
+    pub fn pools(&self) -> impl Iterator<Item = &str> {
+        self.index.pools()
+    }
+
     /// The service nodes of a node in their order, the owner first (`noderes.servicenode`); empty
     /// for a node that the management node serves.
     pub fn pool(&self, node: &str) -> Vec<SnName> {
@@ -277,12 +282,21 @@ impl Model {
             return vec![address];
         }
         let found = self.resolve_short(name);
-        let domain = self.site("domain").filter(|domain| !domain.is_empty());
-        let short = domain.and_then(|domain| name.strip_suffix(domain)?.strip_suffix('.'));
-        match short {
+        match self.short_name(name) {
             Some(short) if found.is_empty() => self.resolve_short(short),
             _ => found,
         }
+    }
+
+    /// A name without the site's domain; none where it is without.
+    fn short_name<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let domain = self.site("domain").filter(|domain| !domain.is_empty())?;
+        name.strip_suffix(domain)?.strip_suffix('.')
+    }
+
+    /// The nodes of which an interface may be called so that is not called as the node is.
+    pub(crate) fn nodes_called(&self, name: &str) -> impl Iterator<Item = &NodeName> {
+        self.index.with_alias(name)
     }
 
     fn resolve_short(&self, name: &str) -> Vec<Ipv4Addr> {
