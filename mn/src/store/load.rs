@@ -21,8 +21,9 @@ use super::{Loaded, Store, StoreError, key, rows};
 /// not make a start slow, nor damage in it prevent one.
 const END: u64 = 10_000;
 
-/// No more are checked after so many bytes of them: a record of a large command has many megabytes.
-const END_BYTES: usize = 32 << 20;
+/// No more are checked after so many bytes of them: a record of a large command has many megabytes, and
+/// reading them back is a part of a start that nothing else of it needs.
+const END_BYTES: usize = 4 << 20;
 
 pub(super) fn open(dir: &Path) -> Result<(Store, Loaded), StoreError> {
     if !dir.join("db").exists() {
