@@ -14,6 +14,7 @@
 mod config;
 mod fresh;
 mod init;
+mod memory;
 
 use std::io;
 use std::net::SocketAddr;
@@ -219,6 +220,7 @@ pub async fn run(
     parts.spawn("moves", snmove::resume(mover, token.child_token()));
     parts.spawn("commands", serve::serve(socket, desk, token.child_token()));
     parts.spawn("history", past::keep(book.clone(), site.states.clone(), token.child_token()));
+    parts.spawn("memory", memory::keep(token.child_token()));
     info!(%address, socket = %dir.join(crate::client::SOCKET).display(), revision = %book.read().revision(), "management node ready");
     ready(address);
     let ended = parts.run(stop).await;
