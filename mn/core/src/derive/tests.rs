@@ -167,7 +167,7 @@ fn edit(draft: &mut Draft, kind: u8, which: u8, value: u8) {
         20 => draft.set(table::HOSTS, &key, "hostnames", ["", "far"][usize::from(value) % 2]),
         21 => draft.set(table::MAC, &key, "mac", &format!("52:54:00:00:02:{which:02x}!far")),
         // A service node joins, and its membership is taken away.
-        16 => member(draft, ["sn1", "sn2"][usize::from(which) % 2], value % 2 == 0),
+        16 => member(draft, ["sn1", "sn2"][usize::from(which) % 2], value.is_multiple_of(2)),
         15 => draft.set(table::POSTSCRIPTS, &key, "postscripts", ["", "a,b", "b"][usize::from(value) % 3]),
         _ => draft.set(table::HOSTS, &RowKey::one("sn2"), "ip", &format!("10.0.0.{}", 12 + value % 3)),
     }
