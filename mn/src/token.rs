@@ -14,47 +14,34 @@ use common::wire::MN_PORT;
 use common::wire::join::{Kind, Token};
 use mn_core::command::TokenCreate;
 use mn_core::draft::Draft;
+use mn_core::member::{self, row_key};
 use mn_core::model::Model;
-use mn_core::node::SN_KIND;
 use mn_core::table::schema::{AGENT, JOINTOKEN, MEMBER, NODELIST, SERVICENODE, SNADDRESS};
 use mn_core::table::{Edit, Row, RowKey, TableId};
 
 /// The group of the management node itself, as in xCAT; its node has no agent.
 const MANAGEMENT_GROUP: &str = "__mgmtnode";
 
-/// The word for a kind in the tables.
-pub const fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::ServiceNode => SN_KIND,
-        Kind::Agent => "node",
-        Kind::Operator => "operator",
-    }
-}
-
-fn key(kind: Kind, name: &str) -> RowKey {
-    RowKey::of([kind_word(kind), name])
-}
-
 /// The secret of a token that was not used yet.
 pub fn secret(model: &Model, kind: Kind, name: &str) -> Option<JoinSecret> {
-    let row = model.tables().row(JOINTOKEN, key(kind, name).as_str())?;
+    let row = model.tables().row(JOINTOKEN, row_key(kind, name).as_str())?;
     read_secret(row.cell("secret")?)
 }
 
 /// When a token was made, in seconds since 1970.
 pub fn made(model: &Model, kind: Kind, name: &str) -> Option<u64> {
-    model.tables().row(JOINTOKEN, key(kind, name).as_str())?.cell("made")?.parse().ok()
+    model.tables().row(JOINTOKEN, row_key(kind, name).as_str())?.cell("made")?.parse().ok()
 }
 
 /// Whether somebody is a member, or may become one.
 pub fn is_known(model: &Model, kind: Kind, name: &str) -> bool {
-    let key = key(kind, name);
+    let key = row_key(kind, name);
     [MEMBER, JOINTOKEN].into_iter().any(|table| model.tables().row(table, key.as_str()).is_some())
 }
 
 /// The operators: name, and when the certificate was given; nothing where a token waits.
 pub fn operators(model: &Model) -> Vec<(String, Option<u64>)> {
-    let word = kind_word(Kind::Operator);
+    let word = member::word(Kind::Operator);
     let mut found: std::collections::BTreeMap<String, Option<u64>> = std::collections::BTreeMap::new();
     for table in [JOINTOKEN, MEMBER] {
         for (key, row) in model.tables().rows_under(table, word) {
@@ -69,8 +56,8 @@ pub fn operators(model: &Model) -> Vec<(String, Option<u64>)> {
 
 /// Lets a member go, with the token that may wait for it.
 pub fn remove(draft: &mut Draft, kind: Kind, name: &str) {
-    draft.remove_row(JOINTOKEN, &key(kind, name));
-    draft.remove_row(MEMBER, &key(kind, name));
+    draft.remove_row(JOINTOKEN, &row_key(kind, name));
+    draft.remove_row(MEMBER, &row_key(kind, name));
 }
 
 fn read_secret(text: &str) -> Option<JoinSecret> {
@@ -92,20 +79,15 @@ fn write_secret(secret: &JoinSecret) -> String {
     })
 }
 
-/// The digest of a member's public key; none where there is no such member.
-pub fn member_key(model: &Model, kind: Kind, name: &str) -> Option<Digest> {
-    model.tables().row(MEMBER, key(kind, name).as_str())?.cell("key")?.parse().ok()
-}
-
 /// Puts a fresh secret in the place of a token's old one, and gives it.
 pub fn put_secret(draft: &mut Draft, kind: Kind, name: &str, now: u64) {
-    draft.put_row(JOINTOKEN, &key(kind, name), token_row(kind, name, now));
+    draft.put_row(JOINTOKEN, &row_key(kind, name), token_row(kind, name, now));
 }
 
 fn token_row(kind: Kind, name: &str, now: u64) -> Row {
     let secret = write_secret(&runtime::link::authority::random_secret());
     Row::new()
-        .with("kind", kind_word(kind))
+        .with("kind", member::word(kind))
         .with("name", name)
         .with("secret", &secret)
         .with("made", &now.to_string())
@@ -113,17 +95,17 @@ fn token_row(kind: Kind, name: &str, now: u64) -> Row {
 
 /// Takes a token away: it was used.
 pub fn spend(draft: &mut Draft, kind: Kind, name: &str) {
-    draft.remove_row(JOINTOKEN, &key(kind, name));
+    draft.remove_row(JOINTOKEN, &row_key(kind, name));
 }
 
 /// Makes a member of who holds this key, in place of who had the name before.
 pub fn put_member(draft: &mut Draft, kind: Kind, name: &str, public_key: Digest, now: u64) {
     let row = Row::new()
-        .with("kind", kind_word(kind))
+        .with("kind", member::word(kind))
         .with("name", name)
         .with("key", &public_key.to_string())
         .with("certified", &now.to_string());
-    draft.put_row(MEMBER, &key(kind, name), row);
+    draft.put_row(MEMBER, &row_key(kind, name), row);
 }
 
 /// What changes along with edits of `nodelist`: a new node gets a token for its agent, one that
@@ -134,7 +116,7 @@ pub fn companions(after: &Model, edits: &[Edit]) -> Vec<Edit> {
     let mut more = Vec::new();
     for edit in edits.iter().filter(|edit| edit.table == NODELIST) {
         let name = edit.key.as_str();
-        let token = key(Kind::Agent, name);
+        let token = row_key(Kind::Agent, name);
         match (&edit.before, &edit.after) {
             (None, Some(row))
                 if !is_management_node(row) && after.tables().row(JOINTOKEN, token.as_str()).is_none() =>
@@ -143,7 +125,7 @@ pub fn companions(after: &Model, edits: &[Edit]) -> Vec<Edit> {
                 more.push(Edit { table: JOINTOKEN, key: token, before: None, after: Some(row) });
             }
             (Some(_), None) => {
-                let service = key(Kind::ServiceNode, name);
+                let service = row_key(Kind::ServiceNode, name);
                 let rows = [
                     (JOINTOKEN, token.clone()),
                     (MEMBER, token),
@@ -300,12 +282,12 @@ mod tests {
         let mut draft = Draft::new(&model);
         put_member(&mut draft, Kind::Agent, "n1", Digest::of(b"key"), 1);
         let mut model = draft.model().clone();
-        assert_eq!(member_key(&model, Kind::Agent, "n1"), Some(Digest::of(b"key")));
+        assert_eq!(member::key(&model, Kind::Agent, "n1"), Some(Digest::of(b"key")));
         let dead = born.inverse();
         model.apply(std::slice::from_ref(&dead), Revision::new(2));
         let more = companions(&model, &[dead]);
         model.apply(&more, Revision::new(2));
-        assert_eq!(member_key(&model, Kind::Agent, "n1"), None);
+        assert_eq!(member::key(&model, Kind::Agent, "n1"), None);
         assert_eq!(secret(&model, Kind::Agent, "n1"), None);
     }
 

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -138,18 +139,18 @@ impl Run {
             // A program that does not read its input closes the pipe; that is its business.
             feed.map(|mut pipe| std::io::Write::write_all(&mut pipe, &input).ok())
         });
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            if start.elapsed() > limit {
-                child.kill()?;
-                child.wait()?;
-                return Err(format!("{} took more than {} s", self.program.display(), limit.as_secs()).into());
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        };
+        let pid = Pid::from_raw(i32::try_from(child.id())?);
+        let (over, is_over) = channel::<()>();
+        let guard = std::thread::spawn(move || {
+            let is_late = is_over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+            is_late && kill(pid, Signal::SIGKILL).is_ok()
+        });
+        let status = child.wait()?;
         let took = start.elapsed();
+        drop(over);
+        if guard.join().unwrap_or_default() {
+            return Err(format!("{} took more than {} s", self.program.display(), limit.as_secs()).into());
+        }
         let _ = feeder.join();
         let [out, err] = readers.map(|reader| reader.join().unwrap_or_default());
         let signal = std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0);

@@ -2,7 +2,7 @@
 //!
 //! Rows of text tables are the truth ([`table`]); everything else is a view on them: nodes with
 //! their inherited values ([`model`]), the names a noderange means ([`noderange`]), what the
-//! definitions say of a node ([`mod@node`]). What is asked is plain data ([`command`]); it changes
+//! definitions say of a node ([`mod@node`]), who has joined ([`member`]). What is asked is plain data ([`command`]); it changes
 //! something ([`change`], by the one road of [`plan()`]) or shows it ([`query`]), in the words of
 //! [`talk`]. Definitions come in and go out ([`exchange`]), history is told ([`past`]), [`policy`] says
 //! who may ask for what; what each service node holds is derived ([`mod@derive`]) and followed until it
@@ -21,6 +21,7 @@ pub mod derive;
 pub mod draft;
 pub mod exchange;
 pub mod make;
+pub mod member;
 pub mod model;
 pub mod moves;
 pub mod node;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use common::id::Revision;
 use mn_core::change::Outcome;
 use mn_core::command::Mode;
+use mn_core::member;
 use mn_core::model::Model;
-use mn_core::node;
 use mn_core::talk::Line;
 
 use super::Ground;
@@ -59,7 +59,7 @@ async fn wait(ground: &Ground, revision: Revision, limit: Duration) {
         return;
     };
     let model = ground.model();
-    let joined = touched.into_iter().filter(|sn| node::has_joined(&model, sn));
+    let joined = touched.into_iter().filter(|sn| member::has_joined(&model, sn));
     for (sn, why) in delivery.wait_all(joined, revision, limit).await {
         let text = format!("{}: {sn} has not applied this yet: {why}", ground.command());
         if ground.replies.err(text).await.is_err() {

@@ -45,6 +45,7 @@ pub(super) async fn bring(
     while !search.left.is_empty() {
         let asked = search.ask(runtime::clock::now(), |node| connected(&book.read(), node));
         if !asked.is_empty() && !delivery.run(run, asked, &work, (search.until, &sender)).await {
+            // Nobody brings it, because the daemon is stopping: the time is over at once.
             search.until = Moment::START;
         }
         let wait = tokio::time::sleep(search.wake().since(runtime::clock::now()));

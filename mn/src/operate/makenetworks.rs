@@ -5,7 +5,7 @@ use common::id::SnName;
 use common::report::Refusal;
 use mn_core::change::networks;
 use mn_core::command::Makenetworks;
-use mn_core::node;
+use mn_core::member;
 use mn_core::talk::{Line, warning};
 
 use crate::ground::Ground;
@@ -47,7 +47,7 @@ pub(super) async fn run(ground: &Ground, args: Makenetworks) -> u8 {
 /// none that anybody knows.
 fn away(ground: &Ground) -> Vec<Line> {
     let (view, model) = (ground.site.delivery.view(), ground.model());
-    let is_away = |(sn, peer): &(&SnName, &PeerView)| !peer.is_connected() && node::has_joined(&model, sn);
+    let is_away = |(sn, peer): &(&SnName, &PeerView)| !peer.is_connected() && member::has_joined(&model, sn);
     let away = view.peers.iter().filter(is_away);
     let said = away.map(|(sn, _)| {
         let text = format!("{sn} is not connected: of its networks, those count that it reported last");

@@ -36,12 +36,7 @@ const COUNT: u64 = 1_000_000;
 /// When the daemon's writer has ended.
 pub(crate) async fn keep(book: Book, states: States, stop: CancellationToken) -> Result<(), BoxError> {
     let (history, newest) = (book.history().clone(), book.read().revision());
-    let checked = tokio::task::spawn_blocking(move || {
-        let checked = history.verify(newest);
-        sys::give_back_memory();
-        checked
-    });
-    let checked = checked.await?;
+    let checked = tokio::task::spawn_blocking(move || history.verify(newest)).await?;
     checked.unwrap_or_else(|damage| report(&damage));
     loop {
         let (history, model) = (book.history().clone(), book.read());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::wire::join::Kind;
+use mn_core::member;
 use runtime::link::authority::Authority;
 use runtime::link::connection::Link;
 use runtime::link::identity::Role;
@@ -13,7 +14,6 @@ use crate::audit::Audit;
 use crate::content::Content;
 use crate::logs::Logs;
 use crate::store::book::Book;
-use crate::token;
 
 /// What is behind the doors: everything that a service node's link may reach.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Doors {
             Role::ManagementNode => return Err("there is one management node here"),
         };
         let model = self.book.read();
-        match token::member_key(&model, kind, name) {
+        match member::key(&model, kind, name) {
             Some(key) if key == link.peer_key() => Ok(()),
             Some(_) => Err("another machine has joined under this name since; join again with a new token"),
             None => Err("this name is no member any more; join again with a new token"),

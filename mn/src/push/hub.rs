@@ -37,9 +37,6 @@ const EVENTS: usize = 256;
 /// and questions. A full one hangs, and is dropped.
 pub(super) const OUT: usize = 64;
 
-/// After a change of so many rows the memory that following it took is given back.
-const LARGE: usize = 5_000;
-
 /// How often the hub looks at the whole although nothing has happened.
 const TICK: Duration = Duration::from_secs(2);
 
@@ -130,8 +127,6 @@ pub struct Hub {
     questions: BTreeMap<u64, (SnName, oneshot::Sender<PeerWord>)>,
     runs: BTreeMap<u64, Running>,
     actions: Vec<Action>,
-    /// A large change was followed, and the memory that it took is not given back yet.
-    swollen: bool,
 }
 
 impl Hub {
@@ -163,7 +158,6 @@ impl Hub {
             questions: BTreeMap::new(),
             runs: BTreeMap::new(),
             actions: Vec::new(),
-            swollen: false,
         };
         // Numbers of questions and runs start anywhere, so that an answer from before a restart is
         // not taken for one of today's.
@@ -184,10 +178,6 @@ impl Hub {
             self.follow().await?;
             self.act().await?;
             self.publish();
-            if std::mem::take(&mut self.swollen) {
-                // Only now nobody holds what was before.
-                tokio::task::spawn_blocking(sys::give_back_memory).await?;
-            }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 // An error means that the writer is gone, and the daemon is ending.
@@ -216,7 +206,6 @@ impl Hub {
         self.derivation = tokio::task::spawn_blocking(move || Derivation::new(&newest, facts)).await?;
         self.model = model;
         self.look_at_the_whole();
-        self.swollen = true;
         Ok(())
     }
 
@@ -231,14 +220,13 @@ impl Hub {
         let facts = Facts { authority: self.authority.fingerprint() };
         let mut derivation = std::mem::replace(&mut self.derivation, Derivation::empty(facts));
         let before = std::mem::replace(&mut self.model, Arc::clone(&newest));
-        let (derivation, touched, is_large) = tokio::task::spawn_blocking(move || {
+        let (derivation, touched) = tokio::task::spawn_blocking(move || {
             let edits = newest.tables().edits_since(before.tables());
             let touched = derivation.follow(&before, &newest, &edits);
-            (derivation, touched, edits.len() >= LARGE)
+            (derivation, touched)
         })
         .await?;
         self.derivation = derivation;
-        self.swollen |= is_large;
         for sn in touched {
             self.changed.insert(sn.clone(), revision);
             self.desire(sn);

@@ -9,7 +9,7 @@ use common::wire::PROTOCOL;
 use common::wire::join::{JoinAnswer, Kind, RelayedJoin, proves};
 use mn_core::draft::Draft;
 use mn_core::model::Model;
-use mn_core::node;
+use mn_core::{member, node};
 use runtime::link::connection::Link;
 use runtime::link::identity::Role;
 use tracing::{debug, info};
@@ -80,7 +80,7 @@ async fn certify(doors: &Doors, join: &RelayedJoin, via: Option<&SnName>) -> Res
         .certify(&role, &request.public_key, days(request.kind))
         .map_err(|_| No::Refused("its public key is none that can be signed"))?;
     let (join, via) = (join.clone(), via.cloned());
-    let words = vec!["join".to_owned(), token::kind_word(request.kind).to_owned(), request.name.to_string()];
+    let words = vec!["join".to_owned(), member::word(request.kind).to_owned(), request.name.to_string()];
     let by = By { author: "mn".to_owned(), words, ..By::default() };
     let admitted = doors
         .book

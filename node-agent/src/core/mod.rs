@@ -8,7 +8,7 @@
 //! state is on disk before anything is done about it; at most one desired state is being applied
 //! and one list of scripts runs at a time; a report is kept on disk until a newer one takes its
 //! place, and is told to every service node that becomes the one we follow; a run is begun once,
-//! across restarts too, however often it is asked for.
+//! across restarts too where that could be written down, however often it is asked for.
 
 mod lane;
 mod links;
@@ -113,7 +113,7 @@ pub enum Action {
     /// Run these of the scripts of this state, by their places in its list.
     RunScripts(Box<Desired>, Vec<usize>),
     /// Do this work, in the light of this state. That it begins is to be on disk first, for
-    /// [`Kept::begun`].
+    /// [`Kept::begun`], where the disk takes anything.
     Work(Box<Run>, Option<Box<Desired>>),
     /// Join again with the token that was given to the program.
     Rejoin,

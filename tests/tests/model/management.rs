@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use common::id::{Generation, Moment, NodeName, Revision, SnName};
 use common::slice::Stamp;
+use common::wire::join::Kind;
 use common::wire::push::{FromSn, PeerWord, PushHead, ToSn};
 use mn_core::command::Command;
 use mn_core::delivery::{Action, Event, Machine, Standing};
@@ -284,11 +285,11 @@ impl Management {
 
     /// Makes a member of a service node that is none yet: it joined just before it came.
     fn admit(&mut self, net: &mut Net, store: &mut Store, sn: &SnName) -> Result<(), Crash> {
-        if mn_core::node::has_joined(&store.model, sn) {
+        if mn_core::member::has_joined(&store.model, sn) {
             return Ok(());
         }
         let mut draft = Draft::new(&store.model);
-        put_member(&mut draft, mn_core::node::SN_KIND, &NodeName::from(sn));
+        put_member(&mut draft, Kind::ServiceNode, &NodeName::from(sn));
         let change = draft.finish();
         net.step(ME)?;
         commit(&mut store.model, &mut store.journal, &change);
@@ -407,7 +408,7 @@ fn make_store(service_nodes: u8, nodes: u8) -> Store {
     commit(&mut model, &mut journal, &outcome.change.expect("definitions"));
     let mut draft = Draft::new(&model);
     for node in 1..=nodes {
-        put_member(&mut draft, "node", &wire::node(node));
+        put_member(&mut draft, Kind::Agent, &wire::node(node));
     }
     let change = draft.finish();
     commit(&mut model, &mut journal, &change);
@@ -420,7 +421,7 @@ fn commit(model: &mut Model, journal: &mut Vec<(Revision, Vec<Edit>)>, change: &
     journal.push((revision, change.edits().to_vec()));
 }
 
-fn put_member(draft: &mut Draft, kind: &str, name: &NodeName) {
-    let key = mn_core::table::RowKey::of([kind, name.as_str()]);
+fn put_member(draft: &mut Draft, kind: Kind, name: &NodeName) {
+    let key = mn_core::member::row_key(kind, name.as_str());
     draft.set(mn_core::table::schema::MEMBER, &key, "key", &wire::key(name).to_string());
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use common::id::NodeName;
+use common::wire::join::Kind;
 use serde_json::json;
 
 use super::Outcome;
@@ -13,7 +14,7 @@ use crate::model::Model;
 use crate::table::attribute::{self, Attribute, ObjectType, Selector};
 use crate::table::{Row, RowKey, TableId, schema};
 use crate::talk::{Context, Talk};
-use crate::{object, target};
+use crate::{member, object, target};
 
 /// Plans `rmdef`.
 pub(crate) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
@@ -232,7 +233,7 @@ impl Places {
             // A removed node is a stranger at once: its certificate and its token go with it, as a
             // node and as a service node.
             for table in [schema::MEMBER, schema::JOINTOKEN] {
-                let keys = ["node", "sn"].map(|kind| RowKey::of([kind, name]));
+                let keys = [Kind::Agent, Kind::ServiceNode].map(|kind| member::row_key(kind, name));
                 let there = keys.into_iter().filter(|key| tables.row(table, key.as_str()).is_some());
                 found.extend(there.map(|key| (table, key)));
             }

@@ -3,22 +3,21 @@
 use std::collections::BTreeSet;
 
 use common::id::{NodeName, SnName};
+use common::wire::join::Kind;
 
+use crate::member::{self, has_joined};
 use crate::model::Model;
 use crate::moves;
-use crate::node::{SN_KIND, has_joined, service_node_named};
+use crate::node::service_node_named;
 use crate::table::schema::MEMBER;
 
 /// Whether anybody may hold a slice at all.
 pub(super) fn has_members(model: &Model) -> bool {
-    model.tables().rows_under(MEMBER, SN_KIND).next().is_some()
+    model.tables().rows_under(MEMBER, member::word(Kind::ServiceNode)).next().is_some()
 }
 
 /// The service nodes that hold a slice: those that have joined.
 pub(super) fn holders(model: &Model) -> Vec<SnName> {
-    if !has_members(model) {
-        return Vec::new();
-    }
     let targets = moves::all_under_way(model).into_iter().map(|one| one.target);
     let all: BTreeSet<SnName> = model.service_nodes().into_iter().chain(targets).collect();
     all.into_iter().filter(|sn| has_joined(model, sn)).collect()

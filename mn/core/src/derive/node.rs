@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use common::id::{Digest, MacAddr, NodeName, SnName};
+use common::id::{MacAddr, NodeName, SnName};
 use common::slice::{Interface, JoinSecret, Netboot, Node, PoolMember, Role};
+use common::wire::join::Kind;
 
 use super::kept::{Kept, Place};
 use super::{Need, boot, servers};
+use crate::member;
 use crate::model::{Model, RowsOf};
 use crate::moves::{self, Step};
 use crate::node::{epoch_of, image_of, names_of, pool_of};
@@ -89,7 +91,7 @@ pub(super) fn common(kept: &Kept<'_>, name: &NodeName) -> Entry {
         boot: state,
         scripts: kept.scripts_of(name),
         join: secret(model, name),
-        agent_key: agent_key(model, name),
+        agent_key: member::key(model, Kind::Agent, name.as_str()),
         rests: moves::rests(model, name),
     };
     (Some(node), needs)
@@ -168,9 +170,4 @@ fn secret(model: &Model, node: &NodeName) -> Option<JoinSecret> {
         *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
     }
     Some(JoinSecret(bytes))
-}
-
-fn agent_key(model: &Model, node: &NodeName) -> Option<Digest> {
-    let key = RowKey::of(["node", node.as_str()]);
-    model.tables().row(table::MEMBER, key.as_str())?.cell("key")?.parse().ok()
 }

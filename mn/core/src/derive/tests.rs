@@ -1,5 +1,6 @@
 use common::id::{Digest, Revision};
 use common::slice::{Boot, Node, Role};
+use common::wire::join::Kind;
 use proptest::prelude::*;
 
 use super::*;
@@ -7,6 +8,7 @@ use crate::change::snmove;
 use crate::command::{Range, Snmove};
 use crate::draft::Draft;
 use crate::fixture::{self, CLUSTER};
+use crate::member;
 use crate::table::{Edit, Row, RowKey, schema as table};
 
 const FACTS: Facts = Facts { authority: [7; 32] };
@@ -93,7 +95,7 @@ fn an_image_is_booted_where_its_kernel_is_there_and_the_disk_otherwise() {
 
 /// Makes a member of a service node, or lets it go.
 fn member(draft: &mut Draft, sn: &str, is_one: bool) {
-    let key = RowKey::of(["sn", sn]);
+    let key = member::row_key(Kind::ServiceNode, sn);
     if is_one {
         draft.set(table::MEMBER, &key, "key", &Digest::of(sn.as_bytes()).to_string());
     } else {
@@ -236,7 +238,7 @@ proptest! {
             model.apply(change.edits(), revision);
             let changed = derivation.follow(&before, &model, change.edits());
             for sn in model.service_nodes() {
-                if !crate::node::has_joined(&model, &sn) {
+                if !member::has_joined(&model, &sn) {
                     prop_assert_eq!(derivation.outline(&sn), None);
                     prop_assert_eq!(changed.contains(&sn), old.contains_key(&sn));
                     continue;

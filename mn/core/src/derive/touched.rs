@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use common::id::{NodeName, SnName};
+use common::wire::join::Kind;
 
 use super::servers;
+use crate::member;
 use crate::model::Model;
-use crate::node::SN_KIND;
 use crate::table::{Edit, TableId, schema as table};
 
 /// What a change concerns, as far as slices go.
@@ -57,11 +58,12 @@ impl Touched {
     pub(super) fn by(before: &Model, after: &Model, edits: &[Edit]) -> Self {
         let mut these = These::default();
         let mut addressed = BTreeSet::new();
+        let service_node = member::word(Kind::ServiceNode);
         for edit in edits {
             if UNSEEN.contains(&edit.table) || only_status(edit) {
                 continue;
             }
-            if OF_MEMBERS.contains(&edit.table) && edit.key.parts().next() == Some(SN_KIND) {
+            if OF_MEMBERS.contains(&edit.table) && edit.key.parts().next() == Some(service_node) {
                 these.members.extend(edit.key.parts().nth(1).and_then(|name| name.parse().ok()));
                 continue;
             }

@@ -14,20 +14,11 @@ pub use self::names::{is_name, names_of};
 pub(crate) use self::servers::primary_ip;
 pub use self::servers::{NoAddress, address_for, address_on, addresses_of, service_node_named};
 use crate::model::Model;
-use crate::table::{RowKey, TableId, schema as table};
+use crate::table::{TableId, schema as table};
 
 /// A node's effective value; none where it is not set.
 pub(crate) fn text(model: &Model, table: TableId, node: &NodeName, column: &str) -> Option<String> {
     model.cell(table, node.as_str(), column).map(std::borrow::Cow::into_owned).filter(|text| !text.is_empty())
-}
-
-/// How the tables of members call a service node.
-pub const SN_KIND: &str = "sn";
-
-/// Whether a service node has been there once: it has a certificate of this authority.
-pub fn has_joined(model: &Model, sn: &SnName) -> bool {
-    let row = model.tables().row(table::MEMBER, RowKey::of([SN_KIND, sn.as_str()]).as_str());
-    row.and_then(|row| row.cell("key")?.parse::<Digest>().ok()).is_some()
 }
 
 /// The pool of a node as it is defined, owner first; names that are no service node are left out.

@@ -42,6 +42,20 @@ pub(crate) enum StanzaError {
     TooManyDefaults { most: usize },
 }
 
+impl StanzaError {
+    /// What to do instead.
+    pub(crate) const fn attempt(&self) -> &'static str {
+        match self {
+            Self::Line { .. } => {
+                "an object as `name:`, its attributes below it as `    attr=value`, remarks behind #"
+            }
+            Self::TooManyDefaults { .. } => {
+                "these attributes in the definition of a group of which the objects are members"
+            }
+        }
+    }
+}
+
 /// How many attributes the defaults of a file may become: this many in any file, and in a large one
 /// so many for each of its bytes. A stanza is some twenty bytes at least, and no type of object has
 /// eighty attributes that are alike for all.

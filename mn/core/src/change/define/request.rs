@@ -59,6 +59,7 @@ fn from_stanzas(stanzas: &Stanzas, talk: &mut Talk<'_>, has_failed: &mut bool) -
         Ok(stanzas) => stanzas,
         Err(error) => {
             talk.error(&error.to_string());
+            talk.hint(format!("  try      {}", error.attempt()));
             return None;
         }
     };
