@@ -293,9 +293,7 @@ impl Writer {
             group.take(request, self.companions);
         }
         forgets.append(&mut group.forgets);
-        if group.edits >= LARGE {
-            group.commits.iter().for_each(|commit| group.model.tighten(&commit.edits));
-        }
+        group.commits.iter().for_each(|commit| group.model.tighten(&commit.edits));
         let planned = runtime::clock::now();
         match self.store.commit(&group.commits) {
             Ok(_) => self.note_room(),

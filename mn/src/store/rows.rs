@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::id::Digest;
 use common::slice::Sum;
-use mn_core::table::{Gathering, Row, RowKey, TableId, Tables, schema};
+use mn_core::table::{Gathering, RowKey, TableId, Tables, schema};
 
 use super::format::{self, Damage, ReadRow};
 use super::load::wholes;
@@ -19,10 +19,10 @@ use super::{StoreError, key};
 /// The most threads that read.
 const READERS: usize = 4;
 
-/// The rows of a stretch of keys, in their order.
+/// The rows of a stretch of keys.
 #[derive(Debug, Default)]
 struct Stretch {
-    rows: Vec<(TableId, RowKey, Row)>,
+    rows: Gathering,
     sum: Sum,
 }
 
@@ -48,7 +48,7 @@ impl Stretch {
         let (table, row) = key::table_and_row(base).ok_or_else(|| damaged(Damage::Unreadable))?;
         let table = TableId::named(table).map_err(|_| damaged(Damage::Unreadable))?;
         self.sum.add(&format::member(base, &content));
-        self.rows.push((table, RowKey::one(row), read.into_row()));
+        self.rows.take(table, RowKey::one(row), read.into_row());
         Ok(())
     }
 }
@@ -81,9 +81,7 @@ pub(super) fn read(db: &sled::Db, pending: &Overlay) -> Result<(Tables, Sum), St
     let (mut gathering, mut sum) = (Gathering::default(), Sum::default());
     for (_, stretch) in stretches {
         sum.join(&stretch.sum);
-        for (table, key, row) in stretch.rows {
-            gathering.take(table, key, row);
-        }
+        gathering.join(stretch.rows);
     }
     Ok((gathering.finish(), sum))
 }

@@ -21,7 +21,6 @@ mod record;
 mod rows;
 pub mod value;
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -87,20 +86,16 @@ impl Model {
         }
     }
 
-    /// Lays out anew what many edits, which it has in it, have put in one after the other: each table and
-    /// index then takes as little memory as after a start. Costs as much as these tables hold.
+    /// Lays out anew, in as little memory as they need, the tables of which a good part was put in since
+    /// that was done last, and after edits that bring many nodes the indexes. Costs no more than
+    /// carrying out the edits did.
     pub fn tighten(&mut self, edits: &[Edit]) {
-        /// How many new rows of a table are worth it.
-        const WORTH: usize = 2_000;
-        let mut new: BTreeMap<TableId, usize> = BTreeMap::new();
-        for edit in edits.iter().filter(|edit| edit.before.is_none()) {
-            *new.entry(edit.table).or_default() += 1;
-        }
-        for (table, _) in new.into_iter().filter(|(_, count)| *count >= WORTH) {
-            self.tables.tighten(table);
-            if table == NODELIST {
-                self.index.tighten();
-            }
+        /// How many new nodes are worth it.
+        const NODES: usize = 2_000;
+        self.tables.tighten();
+        let is_new = |edit: &&Edit| edit.table == NODELIST && edit.before.is_none();
+        if edits.iter().filter(is_new).count() >= NODES {
+            self.index.tighten();
         }
     }
 

@@ -109,6 +109,8 @@ impl Edit {
 pub struct Tables {
     /// By table; a table without rows may be absent.
     tables: OrdMap<TableId, OrdMap<RowKey, Row>>,
+    /// How many rows of a table were put in since it was laid out: what they take is loose memory.
+    loose: OrdMap<TableId, usize>,
 }
 
 impl Tables {
@@ -163,18 +165,32 @@ impl Tables {
         self.tables.entry(table).or_default().insert(key, row);
     }
 
-    /// Lays a table out anew in as little memory as it needs: rows that were put in one after the
-    /// other leave it half empty.
-    pub(crate) fn tighten(&mut self, table: TableId) {
-        if let Some(rows) = self.tables.get_mut(&table) {
-            *rows = dense_map(rows.iter().map(|(key, row)| (key.clone(), row.clone())).collect());
+    /// Lays the tables out anew of which a good part was put in since that was done last, in as little
+    /// memory as they need: rows that were put in one after the other leave a table half empty, and
+    /// their texts lie wherever there was room. Costs no more than putting these rows in did.
+    pub(crate) fn tighten(&mut self) {
+        /// Fewer rows than this, or than this part of their table, are not worth it.
+        const ROWS: usize = 1_000;
+        const PART: usize = 8;
+        let is_loose = |(table, loose): &(&TableId, &usize)| **loose >= ROWS.max(self.count(**table) / PART);
+        let loose: Vec<TableId> = self.loose.iter().filter(is_loose).map(|(table, _)| *table).collect();
+        for table in loose {
+            self.loose.remove(&table);
+            if let Some(rows) = self.tables.get_mut(&table) {
+                let mut all: Vec<_> = rows.iter().map(|(key, row)| (key.clone(), row.clone())).collect();
+                row::lay_together(all.iter_mut().map(|(_, row)| row));
+                *rows = dense_map(all);
+            }
         }
     }
 
     /// Carries out an edit. What was there before is the planner's to have looked at.
     pub fn apply(&mut self, edit: &Edit) {
         match &edit.after {
-            Some(row) => self.load(edit.table, edit.key.clone(), row.clone()),
+            Some(row) => {
+                self.load(edit.table, edit.key.clone(), row.clone());
+                *self.loose.entry(edit.table).or_default() += 1;
+            }
             None => {
                 if let Some(rows) = self.tables.get_mut(&edit.table) {
                     rows.remove(&edit.key);
@@ -243,25 +259,68 @@ pub(crate) mod visits {
 /// Rows as they are loaded from the store, laid out in as little memory as they need.
 #[derive(Debug, Default)]
 pub struct Gathering {
-    rows: BTreeMap<TableId, Vec<(RowKey, Row)>>,
+    rows: BTreeMap<TableId, Gathered>,
+}
+
+/// The rows of one table.
+#[derive(Debug, Default)]
+struct Gathered {
+    rows: Vec<(RowKey, Row)>,
+    /// How many of them have their texts together.
+    together: usize,
+    /// How long the texts of the others are, in bytes.
+    apart: usize,
+}
+
+impl Gathered {
+    fn take(&mut self, key: RowKey, row: Row) {
+        self.apart += row.size();
+        self.rows.push((key, row));
+        if self.apart >= row::PIECE {
+            self.lay_together();
+        }
+    }
+
+    fn lay_together(&mut self) {
+        row::lay_together(self.rows.iter_mut().skip(self.together).map(|(_, row)| row));
+        (self.together, self.apart) = (self.rows.len(), 0);
+    }
 }
 
 impl Gathering {
     /// Takes a row; of two of one key, the later counts.
     pub fn take(&mut self, table: TableId, key: RowKey, row: Row) {
-        self.rows.entry(table).or_default().push((key, row));
+        self.rows.entry(table).or_default().take(key, row);
+    }
+
+    /// Takes all rows of another, as if they were taken one by one.
+    pub fn join(&mut self, other: Self) {
+        for (table, mut gathered) in other.rows {
+            gathered.lay_together();
+            let all = self.rows.entry(table).or_default();
+            if all.rows.is_empty() {
+                *all = gathered;
+            } else {
+                all.lay_together();
+                all.rows.append(&mut gathered.rows);
+                all.together = all.rows.len();
+            }
+        }
     }
 
     /// The tables. Much of a start, so that each large one is laid out on a thread of its own.
     pub fn finish(mut self) -> Tables {
         /// The rows for which a thread is worth its start.
         const WORTH: usize = 5_000;
-        for rows in self.rows.values_mut() {
+        self.rows.values_mut().for_each(Gathered::lay_together);
+        let mut rows: BTreeMap<TableId, Vec<(RowKey, Row)>> =
+            self.rows.into_iter().map(|(table, gathered)| (table, gathered.rows)).collect();
+        for rows in rows.values_mut() {
             if !rows.is_sorted_by(|(a, _), (b, _)| a < b) {
                 *rows = std::mem::take(rows).into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
             }
         }
-        let nodes = self.rows.get(&schema::NODELIST).into_iter().flatten();
+        let nodes = rows.get(&schema::NODELIST).into_iter().flatten();
         let nodes: Vec<RowKey> = nodes.map(|(key, _)| key.clone()).collect();
         let lay_out = |mut rows: Vec<(RowKey, Row)>| {
             share(&mut rows, &nodes);
@@ -269,7 +328,7 @@ impl Gathering {
         };
         std::thread::scope(|scope| {
             let (large, small): (Vec<_>, Vec<_>) =
-                self.rows.into_iter().partition(|(_, rows)| rows.len() >= WORTH);
+                rows.into_iter().partition(|(_, rows)| rows.len() >= WORTH);
             let large: Vec<_> =
                 large.into_iter().map(|(table, rows)| (table, scope.spawn(|| lay_out(rows)))).collect();
             let mut tables: OrdMap<TableId, OrdMap<RowKey, Row>> =
@@ -279,7 +338,7 @@ impl Gathering {
                 let rows = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 tables.insert(table, rows);
             }
-            Tables { tables }
+            Tables { tables, ..Tables::default() }
         })
     }
 }
@@ -354,8 +413,37 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_laid_out_anew_once_a_good_part_of_it_is_new() {
+        let change = |tables: &mut Tables, count: usize, value: &str| {
+            for at in 0..count {
+                let row = Row::new().with("node", &format!("n{at:05}")).with("mac", value);
+                tables.apply(&Edit {
+                    table: schema::MAC,
+                    key: row.key(schema::MAC),
+                    before: None,
+                    after: Some(row),
+                });
+            }
+            tables.tighten();
+        };
+        let are_together = |tables: &Tables| {
+            let row = |key| tables.row(schema::MAC, key).unwrap();
+            row("n00000").lies_with(row("n00001"))
+        };
+        let mut tables = Tables::new();
+        change(&mut tables, 16_000, "a");
+        assert!(are_together(&tables));
+        change(&mut tables, 1_999, "b");
+        assert!(!are_together(&tables), "too few for so large a table");
+        let before = tables.clone();
+        change(&mut tables, 1, "b");
+        assert!(are_together(&tables));
+        assert!(tables.edits_since(&before).is_empty());
+    }
+
+    #[test]
     fn gathered_rows_share_the_memory_of_a_nodes_name() {
-        let mut gathering = Gathering::default();
+        let (mut gathering, mut other) = (Gathering::default(), Gathering::default());
         let key = |at: usize| RowKey::one(&format!("n{at}"));
         for at in (0..6_000).rev() {
             gathering.take(schema::NODELIST, key(at), Row::new().with("groups", "all"));
@@ -363,8 +451,12 @@ mod tests {
             gathering.take(schema::MAC, key(at), Row::new().with("mac", "new"));
         }
         gathering.take(schema::MAC, RowKey::one("rack1"), Row::new().with("mac", "x"));
+        other.take(schema::MAC, RowKey::one("rack2"), Row::new().with("mac", "y"));
+        other.take(schema::HOSTS, key(0), Row::new().with("ip", "10.0.0.1"));
+        gathering.join(other);
         let tables = gathering.finish();
-        assert_eq!((tables.count(schema::NODELIST), tables.count(schema::MAC)), (6_000, 6_001));
+        assert_eq!((tables.count(schema::NODELIST), tables.count(schema::MAC)), (6_000, 6_002));
+        assert_eq!(tables.row(schema::HOSTS, "n0").and_then(|row| row.cell("ip")), Some("10.0.0.1"));
         let shared = tables.rows(schema::NODELIST).all(|(name, _)| {
             let mut rows = tables.rows_under(schema::MAC, name.as_str());
             rows.next()

@@ -5,10 +5,14 @@
 //! its value in two digits, its value; lengths are written as characters, so that the whole is one
 //! `str` that needs no allocation but its own and can be lent out in parts. Cells are in the order
 //! of their names, so that equal rows are equal text.
+//!
+//! A row that was just made has its text to itself. Once many are, [`lay_together`] puts their texts
+//! one behind the other into large pieces: that saves what an allocation takes beside its text, and
+//! the rows that stay do not hold pages of which all else is free.
 
 use std::fmt;
 
-use arcstr::ArcStr;
+use arcstr::{ArcStr, Substr};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -22,12 +26,12 @@ const LONGEST: usize = BASE * BASE - 1;
 /// A row: its set columns, key columns included. An empty value is "not set" and is not kept.
 /// Cloning costs nothing.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Row(ArcStr);
+pub struct Row(Substr);
 
 impl Row {
     /// The row with nothing set.
     pub const fn new() -> Self {
-        Self(ArcStr::new())
+        Self(Substr::new())
     }
 
     /// The value of a column; none where it is not set.
@@ -57,12 +61,17 @@ impl Row {
         for (name, value) in self.cells().filter(|(name, _)| *name > column) {
             pack(&mut text, name, value);
         }
-        self.0 = text.into();
+        self.0 = ArcStr::from(text).into();
     }
 
     /// The set columns, in the order of their names.
     pub fn cells(&self) -> Cells<'_> {
         Cells { rest: &self.0 }
+    }
+
+    /// How long its text is, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether nothing is set.
@@ -74,6 +83,32 @@ impl Row {
     pub fn is_live(&self) -> bool {
         self.cell("disable").is_none_or(|value| value == "0" || value.eq_ignore_ascii_case("no"))
     }
+}
+
+/// How much text one piece has, in bytes; more only where one row has more.
+pub(super) const PIECE: usize = 1 << 16;
+
+/// Puts the texts of rows into pieces of memory that they share. A piece is free once the last of its
+/// rows is gone.
+pub(super) fn lay_together<'a>(rows: impl Iterator<Item = &'a mut Row>) {
+    let (mut piece, mut ends, mut of_piece) = (String::with_capacity(PIECE), Vec::new(), Vec::new());
+    let finish = |piece: &mut String, ends: &mut Vec<usize>, rows: &mut Vec<&mut Row>| {
+        let text = ArcStr::from(piece.as_str());
+        let mut start = 0;
+        for (row, end) in rows.drain(..).zip(ends.drain(..)) {
+            row.0 = text.substr(std::mem::replace(&mut start, end)..end);
+        }
+        piece.clear();
+    };
+    for row in rows {
+        if !piece.is_empty() && piece.len() + row.size() > PIECE {
+            finish(&mut piece, &mut ends, &mut of_piece);
+        }
+        piece.push_str(&row.0);
+        ends.push(piece.len());
+        of_piece.push(row);
+    }
+    finish(&mut piece, &mut ends, &mut of_piece);
 }
 
 /// Writes a cell; nothing where the value is empty.
@@ -141,13 +176,15 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Row {
     fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(cells: T) -> Self {
         let mut cells: Vec<_> = cells.into_iter().collect();
         cells.sort_by_key(|(name, _)| *name);
-        let mut text = String::new();
+        // Lengths take a byte or two each, mostly.
+        let length = cells.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let mut text = String::with_capacity(length);
         for (at, (name, value)) in cells.iter().enumerate() {
             if cells.get(at + 1).is_none_or(|(next, _)| next != name) {
                 pack(&mut text, name, value);
             }
         }
-        Self(text.into())
+        Self(ArcStr::from(text).into())
     }
 }
 
@@ -206,6 +243,23 @@ mod tests {
         );
     }
 
+    impl Row {
+        /// Whether the text of both is in one piece of memory.
+        pub(crate) fn lies_with(&self, other: &Self) -> bool {
+            ArcStr::ptr_eq(self.0.parent(), other.0.parent())
+        }
+    }
+
+    #[test]
+    fn rows_laid_together_share_pieces_of_a_bounded_size() {
+        let long = "x".repeat(PIECE);
+        let mut rows = [Row::new(), Row::new().with("a", "1"), Row::new().with("b", &long), Row::new()];
+        lay_together(rows.iter_mut());
+        assert!(rows[0].lies_with(&rows[1]) && !rows[1].lies_with(&rows[2]) && !rows[2].lies_with(&rows[3]));
+        assert_eq!((rows[1].cell("a"), rows[2].cell("b")), (Some("1"), Some(long.as_str())));
+        lay_together([].into_iter());
+    }
+
     #[test]
     fn a_row_is_hidden_by_any_word_but_no() {
         let row = |value| Row::new().with("disable", value);
@@ -221,6 +275,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn rows_laid_together_are_what_they_were(
+            texts in prop::collection::vec(prop::collection::vec(("\\PC{0,3}", "\\PC{0,9}"), 0..4), 0..20)
+        ) {
+            let row = |cells: &Vec<(String, String)>| -> Row {
+                cells.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+            };
+            let before: Vec<Row> = texts.iter().map(row).collect();
+            let mut after = before.clone();
+            lay_together(after.iter_mut());
+            prop_assert_eq!(&after, &before);
+        }
+
         #[test]
         fn a_row_is_a_sorted_map_without_empty_values(
             puts in prop::collection::vec(("\\PC{0,3}", "\\PC{0,9}"), 0..20)
