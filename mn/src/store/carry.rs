@@ -8,7 +8,7 @@
 use super::commit::ONE_BATCH;
 use super::engine::{self, Writes};
 use super::format::{self, Grave, Record, WrittenRow};
-use super::pending::{Left, Overlay, Place};
+use super::pending::{Left, Overlay, Pieces, Place};
 use super::{Store, StoreError, key};
 
 /// How many rows a step carries: a commit may have to wait for so many.
@@ -111,10 +111,11 @@ impl Store {
 /// Lays the edits of a record that was committed over what earlier ones leave; what stands in the
 /// places of its rows is not looked at.
 pub(super) fn lay_again(overlay: &mut Overlay, record: &Record) {
+    let mut pieces = Pieces::for_rows(record.edits.len());
     for edit in &record.edits {
         let by = record.revision;
-        let content = edit.after.as_ref().map(|row| format::seal(&WrittenRow::new(row, by)).into());
+        let content = edit.after.as_ref().map(|row| pieces.keep(&format::seal(&WrittenRow::new(row, by))));
         let left = Left { content, by, was: None, place: Place::Unknown };
-        overlay.insert(key::row(edit.table, &edit.key), left);
+        overlay.insert(pieces.keep(&key::row(edit.table, &edit.key)), left);
     }
 }

@@ -17,7 +17,7 @@ use mn_core::table::Edit;
 use super::engine::{self, Writes};
 use super::format::{self, Head, WrittenRecord, WrittenRow};
 use super::lookup::Lookup;
-use super::pending::{Left, Overlay, Place};
+use super::pending::{Left, Overlay, Pieces, Place};
 use super::{Commit, Store, StoreError, key};
 
 /// The largest group that is written as one batch, in bytes: half a segment of sled's log, so
@@ -110,18 +110,20 @@ impl Store {
         by: Revision,
     ) -> Result<Vec<Revision>, StoreError> {
         let mut priors = Vec::with_capacity(edits.len());
+        let mut pieces = Pieces::for_rows(edits.len());
         let mut looks = [(); 2].map(|()| Lookup::new(self.engine.reader(), edits.len()));
         for edit in edits {
-            let content = edit.after.as_ref().map(|row| format::seal(&WrittenRow::new(row, by)).into());
+            let content =
+                edit.after.as_ref().map(|row| pieces.keep(&format::seal(&WrittenRow::new(row, by))));
             let base = key::row(edit.table, &edit.key);
-            if let Some(left) = overlay.get_mut(&base) {
+            if let Some(left) = overlay.get_mut(base.as_slice()) {
                 priors.push(left.by);
                 (left.content, left.by) = (content, by);
                 continue;
             }
             let (was, place, prior) = self.standing(&base, &mut looks)?;
             priors.push(prior.unwrap_or_default());
-            overlay.insert(base, Left { content, by, was, place });
+            overlay.insert(pieces.keep(&base), Left { content, by, was, place });
         }
         Ok(priors)
     }

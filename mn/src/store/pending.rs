@@ -8,19 +8,19 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::{Bytes, BytesMut};
 use common::id::{Digest, Revision};
-use sled::IVec;
 
 use super::format;
 
 /// What committed groups leave of rows, by the base of their keys.
-pub(super) type Overlay = BTreeMap<Vec<u8>, Left>;
+pub(super) type Overlay = BTreeMap<Bytes, Left>;
 
 /// What committed groups leave of a row.
 #[derive(Clone, Debug)]
 pub(super) struct Left {
     /// Its sealed content; none where the row goes.
-    pub(super) content: Option<IVec>,
+    pub(super) content: Option<Bytes>,
     /// The last revision that touched it.
     pub(super) by: Revision,
     /// The digest of its content before the group; none where there was no row.
@@ -44,6 +44,37 @@ impl Left {
     /// The digest of what it leaves.
     pub(super) fn digest(&self) -> Option<Digest> {
         self.content.as_deref().map(format::digest)
+    }
+}
+
+/// Makes the bytes of an overlay, those of many rows in one piece of memory.
+///
+/// They are let go a few rows at a time, and each time sled takes memory that it keeps: from what was
+/// one piece it takes one end, and from a hundred thousand places it would take a little everywhere, so
+/// that none of them could be given back.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    now: BytesMut,
+    /// How long the next piece is, in bytes.
+    next: usize,
+}
+
+impl Pieces {
+    /// For about so many rows.
+    pub(super) fn for_rows(rows: usize) -> Self {
+        /// What a row takes with its key, mostly, and the longest piece.
+        const ROW: usize = 256;
+        const LONGEST: usize = 1 << 16;
+        Self { now: BytesMut::new(), next: rows.saturating_mul(ROW).min(LONGEST) }
+    }
+
+    /// The same bytes, in a piece.
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> Bytes {
+        if self.now.capacity() < bytes.len() {
+            self.now = BytesMut::with_capacity(self.next.max(bytes.len()));
+        }
+        self.now.extend_from_slice(bytes);
+        self.now.split().freeze()
     }
 }
 
@@ -91,7 +122,7 @@ impl Pending {
     }
 
     /// The bases that begin with `prefix`.
-    pub(super) fn under(&self, prefix: &[u8]) -> Vec<Vec<u8>> {
+    pub(super) fn under(&self, prefix: &[u8]) -> Vec<Bytes> {
         let rows = self.rows();
         let from = rows.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded));
         from.map(|(base, _)| base).take_while(|base| base.starts_with(prefix)).cloned().collect()
