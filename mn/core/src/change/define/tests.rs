@@ -269,6 +269,18 @@ fn what_a_stanza_leaves_out_is_said() {
 }
 
 #[test]
+fn a_stanza_file_that_cannot_be_read_says_what_to_try() {
+    let refused = |stanza: &str| Bench::new(NODES).with_stdin(stanza).run("mkdef -z");
+    let text = refused("n5:\n    objtype=node\n  what is this\n");
+    assert!(text.contains("\n!   try      an object as `name:`, its attributes below it"), "{text}");
+    // Defaults that make far more of the file than it is.
+    let defaults: String = (0..400).map(|at| format!("    a{at}=1\n")).collect();
+    let nodes: String = (0..400).map(|at| format!("x{at}:\n    objtype=node\n")).collect();
+    let text = refused(&format!("default-node:\n{defaults}{nodes}"));
+    assert!(text.contains("\n!   try      these attributes in the definition of a group"), "{text}");
+}
+
+#[test]
 fn values_that_nobody_can_mean_are_refused() {
     let mut bench = Bench::new(NODES);
     insta::assert_snapshot!(bench.run("chdef n1 setupdhcp=maybe"), @"
