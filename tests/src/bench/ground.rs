@@ -26,6 +26,10 @@ const LOOK: Duration = Duration::from_millis(100);
 const IDLE: Duration = Duration::from_millis(1);
 const QUIET: u32 = 7;
 
+/// After how many looks that differ by less than this its memory is believed to stay as it is.
+const STEADY: u32 = 30;
+const STEADY_KIB: u64 = 256;
+
 /// A folder with a management node, its daemon running.
 #[derive(Debug)]
 pub(super) struct Ground {
@@ -194,11 +198,24 @@ impl Ground {
         Ok(rested)
     }
 
-    /// The memory that the daemon has in use, in KiB: now, and the most so far.
+    /// The memory that the daemon has in use once it rests, in KiB: then, and the most so far. What is
+    /// free it gives back some looks after it was busy last.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When it does not run, or does not come to rest.
     pub(super) fn memory(&self) -> Result<(u64, u64)> {
+        self.rest()?;
+        let (mut last, mut quiet) = (self.memory_now()?, 0);
+        wait::until("the daemon's memory to rest", LONGEST, || {
+            std::thread::sleep(LOOK);
+            let now = self.memory_now().ok()?;
+            quiet = if now.0.abs_diff(last.0) < STEADY_KIB { quiet + 1 } else { 0 };
+            last = now;
+            (quiet >= STEADY).then_some(last)
+        })
+    }
+
+    fn memory_now(&self) -> Result<(u64, u64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));

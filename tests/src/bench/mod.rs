@@ -80,7 +80,6 @@ impl Large {
     }
 
     fn memory(&mut self, what: &str, ground: &Ground, base: u64) -> Result<()> {
-        ground.rest()?;
         let (now, most) = ground.memory()?;
         #[expect(clippy::cast_precision_loss, reason = "KiB of a process")]
         let a_node = now.saturating_sub(base) as f64 / self.size.nodes as f64;
