@@ -154,9 +154,8 @@ fn brackets(word: &str) -> Option<Shape> {
 
 /// `FRONT+N`: FRONT ends in a number, or in a number and a domain.
 fn plus(front: &str, increment: &str, affixes: Affixes<'_>) -> Option<Count> {
-    let runs = runs(front);
     let mut at = 0;
-    for run in runs {
+    for run in Runs::of(front) {
         let (before, after) = (front.get(..at)?, front.get(at + run.len()..)?);
         at += run.len();
         let is_number = run.starts_with(|c: char| c.is_ascii_digit());
@@ -198,13 +197,15 @@ fn between(left: &str, right: &str) -> Option<Count> {
     if differ.is_some_and(|(a, b)| !a.is_ascii_digit() && !b.is_ascii_digit()) {
         return None;
     }
-    let (from, to) = (runs(left), runs(right));
-    if from.len() != to.len() {
-        return None;
-    }
-    let at = from.iter().zip(&to).position(|(a, b)| a != b)?;
-    let (first, last) = (from.get(at)?, to.get(at)?);
-    if !first.starts_with(|c: char| c.is_ascii_digit()) || from.get(at + 1..) != to.get(at + 1..) {
+    let (mut from, mut to) = (Runs::of(left), Runs::of(right));
+    let mut at = 0;
+    let (first, last) = loop {
+        match (from.next()?, to.next()?) {
+            (a, b) if a == b => at += a.len(),
+            differing => break differing,
+        }
+    };
+    if !first.starts_with(|c: char| c.is_ascii_digit()) || from.rest != to.rest {
         return None;
     }
     let (number, end): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
@@ -212,24 +213,37 @@ fn between(left: &str, right: &str) -> Option<Count> {
     let width = if first.len() > 1 && first.starts_with('0') { first.len() } else { 0 };
     let end = if width > last.len() { None } else { Some(end) };
     let (number, end) = end.map_or((1, 0), |end| (number, end));
-    let before = from.get(..at)?.concat();
-    let after = from.get(at + 1..)?.concat();
+    let (before, after) = (left.get(..at)?.to_owned(), from.rest.to_owned());
     Some(Count { before, first: number, last: end, width, after })
 }
 
 /// Runs of digits and of others, in turns; the first is of others and may be empty.
-fn runs(text: &str) -> Vec<&str> {
-    let mut runs = Vec::new();
-    let mut rest = text;
-    let mut digits = false;
-    while !rest.is_empty() || runs.is_empty() {
-        let length = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
-        let (run, after) = rest.split_at(length);
-        runs.push(run);
-        rest = after;
-        digits = !digits;
+struct Runs<'a> {
+    rest: &'a str,
+    is_first: bool,
+    digits: bool,
+}
+
+impl<'a> Runs<'a> {
+    const fn of(text: &'a str) -> Self {
+        Self { rest: text, is_first: true, digits: false }
     }
-    runs
+}
+
+impl<'a> Iterator for Runs<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() && !self.is_first {
+            return None;
+        }
+        let is_other = |byte: u8| byte.is_ascii_digit() != self.digits;
+        // A digit is a byte of its own in any text.
+        let length = self.rest.bytes().position(is_other).unwrap_or(self.rest.len());
+        let (run, rest) = self.rest.split_at_checked(length)?;
+        *self = Self { rest, is_first: false, digits: !self.digits };
+        Some(run)
+    }
 }
 
 #[cfg(test)]
