@@ -45,7 +45,10 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
     let template = text(matches, "template");
     // Templates are listed, and one that is named is shown.
     let is_template_named = template.as_ref().is_some_and(|names| !names.is_empty());
-    let is_template_asked = template.is_some() && text(matches, "attributes").is_some();
+    // A script's variable may be empty: then nothing is chosen.
+    let attributes = text(matches, "attributes").map(|list| split_list(&list));
+    let attributes = attributes.filter(|list| !list.is_empty());
+    let is_template_asked = template.is_some() && attributes.is_some();
     Ok(Asked::Query(Query::Lsdef(Lsdef {
         types: types(matches),
         objects: operands.objects,
@@ -53,7 +56,7 @@ fn ask(matches: &ArgMatches, intake: &mut Intake) -> Result<Parsed, Usage> {
         long: matches.get_flag("long") || is_template_named || is_template_asked,
         short: matches.get_flag("short"),
         compress: matches.get_flag("compress"),
-        attributes: text(matches, "attributes").map(|list| split_list(&list)),
+        attributes,
         select: texts(matches, "select"),
         stanza: matches.get_flag("stanza"),
         hidden: matches.get_flag("hidden"),

@@ -30,6 +30,10 @@ pub(crate) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
                 nodes.remove(draft);
             }
             if nodes.contains(&name) || !object::exists(draft.model(), kind, &name) {
+                // With several types, a name need be of one of them only.
+                if is_of_another(model, args, kind, &name) {
+                    continue;
+                }
                 talk.error(&target::missing(model, kind, &name, missing));
                 missing += 1;
             } else if kind.name == "node" && !args.force && is_needed(model, &name, &going, talk) {
@@ -47,6 +51,12 @@ pub(crate) fn plan(model: &Model, args: &Rmdef, context: &Context) -> Outcome {
         conclude(args, &parts, talk);
         Some(parts)
     })
+}
+
+/// Whether there is an object of this name among those of the other types that were named.
+fn is_of_another(model: &Model, args: &Rmdef, kind: &ObjectType, name: &str) -> bool {
+    let others = args.types.iter().filter(|other| *other != kind.name);
+    others.filter_map(|other| attribute::object_type(other)).any(|other| object::exists(model, other, name))
 }
 
 /// Nodes that go together. Taken out one by one, each row of each would be followed by the indexes on

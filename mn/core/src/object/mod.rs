@@ -39,6 +39,9 @@ pub(crate) struct Shown<'a> {
 enum Place {
     /// In the node's row of a table, or in those of its groups.
     Inherited,
+    /// In one of the node's rows of a table, or in those of its groups: a node may be at several
+    /// switches, or have several accounts.
+    Records,
     /// In the node's row alone.
     Own,
     /// In any that belong to the object.
@@ -48,11 +51,16 @@ enum Place {
 impl Place {
     fn of(attribute: &Attribute) -> Self {
         let schema = attribute.table.table();
-        let is_by_name = matches!(attribute.row.as_slice(), [("node", Selector::Name)]);
-        match attribute.object == "node" && is_by_name && schema.key.as_slice() == ["node"] {
-            true if schema.is_inherited() => Self::Inherited,
-            true => Self::Own,
-            false => Self::Rows,
+        // A few tables call the column that names the node after what the nodes in it are.
+        let is_by_name = match attribute.row.as_slice() {
+            [(column, Selector::Name)] => schema.key.first() == Some(column),
+            _ => false,
+        };
+        match attribute.object == "node" && is_by_name {
+            true if schema.is_inherited() && schema.key.len() == 1 => Self::Inherited,
+            true if schema.is_inherited() => Self::Records,
+            true if schema.key.as_slice() == ["node"] => Self::Own,
+            _ => Self::Rows,
         }
     }
 }
@@ -91,7 +99,7 @@ impl<'a> Reader<'a> {
         let mut others = Vec::new();
         for (at, attribute) in attributes.iter().enumerate() {
             match Place::of(attribute) {
-                Place::Rows => others.push(at),
+                Place::Rows | Place::Records => others.push(at),
                 _ => cells.entry((attribute.table, attribute.column)).or_default().push(at),
             }
         }
@@ -310,20 +318,28 @@ pub(crate) fn is_met(model: &Model, attribute: &Attribute, object: &str) -> bool
 
 /// What a column holds for an object, conditions aside.
 pub(crate) fn column(model: &Model, attribute: &Attribute, object: &str) -> Option<String> {
-    if is_cell(attribute) {
-        return model.cell(attribute.table, object, attribute.column).map(|value| value.to_string());
+    let joined = |mut values: Vec<&str>| {
+        values.dedup();
+        (!values.is_empty()).then(|| values.join(","))
+    };
+    match Place::of(attribute) {
+        Place::Inherited => {
+            model.cell(attribute.table, object, attribute.column).map(|value| value.to_string())
+        }
+        Place::Records => {
+            let records = model.records(attribute.table, object, &[attribute.column]);
+            joined(records.iter().filter_map(|record| record.value(0)).collect())
+        }
+        Place::Own | Place::Rows => {
+            let rows = rows(model, attribute, object);
+            joined(rows.iter().filter_map(|(_, row)| row.cell(attribute.column)).collect())
+        }
     }
-    let rows = rows(model, attribute, object);
-    let mut values: Vec<&str> = rows.iter().filter_map(|(_, row)| row.cell(attribute.column)).collect();
-    values.dedup();
-    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// Whether an attribute is one cell of a table of nodes, which a node may inherit.
 pub(crate) fn is_cell(attribute: &Attribute) -> bool {
-    let schema = attribute.table.table();
-    let is_by_name = matches!(attribute.row.as_slice(), [("node", Selector::Name)]);
-    attribute.object == "node" && is_by_name && schema.is_inherited() && schema.key.len() == 1
+    Place::of(attribute) == Place::Inherited
 }
 
 /// The live rows of an attribute's table that belong to an object.

@@ -171,7 +171,8 @@ fn spells_several(text: &str, is_of_nodes: bool) -> bool {
 fn is_given(matches: &ArgMatches, option: &str) -> bool {
     match matches.try_get_one::<bool>(option) {
         Ok(is_set) => is_set.copied().unwrap_or_default(),
-        Err(_) => !texts(matches, option).is_empty(),
+        // An empty text, as of a script's variable, is none.
+        Err(_) => texts(matches, option).iter().any(|text| !text.is_empty()),
     }
 }
 

@@ -120,6 +120,11 @@ impl<'a> Members<'a> {
                 return Ok(self.is_new);
             }
         };
+        // Somebody was meant and nobody is: a name that was mistyped is not to cost the group its members.
+        let is_nobody = nodes.is_empty() && !matches!(&self.kind, Kind::Static(range) if range.is_empty());
+        if is_nobody && list == ListEdit::Remove {
+            return Err(list::no_value("members", group));
+        }
         if self.is_new || cell(draft.model(), schema::NODEGROUP, group, "grouptype").is_some() {
             draft.set(schema::NODEGROUP, &key, "grouptype", "static");
             draft.set(schema::NODEGROUP, &key, "members", "static");
@@ -128,6 +133,9 @@ impl<'a> Members<'a> {
         if let (Kind::Selected(wherevals), false, ListEdit::Replace) = (&self.kind, self.is_made, list) {
             draft.set(schema::NODEGROUP, &key, "grouptype", "static");
             draft.set(schema::NODEGROUP, &key, "wherevals", wherevals);
+        }
+        if is_nobody && list == ListEdit::Replace && !self.is_new && !self.is_made {
+            return Ok(true);
         }
         Ok(set_members(draft, group, &nodes, list, talk))
     }

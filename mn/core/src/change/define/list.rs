@@ -27,15 +27,23 @@ pub(super) fn edited(
     // Of settings, which have no list of names that they could be, what is not there is gone.
     let is_setting = matches!(wanted.kind.name, "site" | "monitoring");
     if list == ListEdit::Remove && held.is_none() && !is_setting {
-        let text = format!("No value got for attribute '{attribute}' for the '{}' definition.", wanted.name);
-        return Err(Fault::Soft(vec![text]));
+        return Err(no_value(attribute, &wanted.name));
     }
     let (edited, absent) = merged(&held.unwrap_or_default(), value, ",", list);
-    if absent.is_empty() || is_setting {
-        Ok(edited)
-    } else {
-        Err(not_there(&absent, attribute, &wanted.name))
+    match wanted.kind.name {
+        _ if absent.is_empty() || is_setting => Ok(edited),
+        // xCAT takes what is taken from a group's list for a group.
+        "group" => {
+            let text = |item: &String| format!("{} is not a member of '{item}'.", wanted.name);
+            Err(Fault::Soft(absent.iter().map(text).collect()))
+        }
+        _ => Err(not_there(&absent, attribute, &wanted.name)),
     }
+}
+
+/// An attribute that is not set, from which something is to be taken.
+pub(super) fn no_value(attribute: &str, object: &str) -> Fault {
+    Fault::Soft(vec![format!("No value got for attribute '{attribute}' for the '{object}' definition.")])
 }
 
 /// Items that cannot be taken out of a list.

@@ -93,8 +93,11 @@ pub(crate) fn plan(
         }
         warn_settings(model, &wanted, talk);
         let has_words = args.stanza.is_some() || !args.attributes.is_empty();
-        let says_enough =
-            |object: &Wanted| has_words || !object.attributes.is_empty() || object.kind.name == "group";
+        // A group needs no more than its name, where groups alone are made.
+        let is_group = |object: &Wanted| {
+            object.kind.name == "group" && (verb == Verb::Change || args.types == ["group"])
+        };
+        let says_enough = |object: &Wanted| has_words || !object.attributes.is_empty() || is_group(object);
         if !wanted.iter().any(says_enough) {
             return nothing_given(verb, args, &tally, talk);
         }

@@ -263,3 +263,59 @@ fn a_network_of_ipv6_is_kept() {
         net=fd59::
     ");
 }
+
+#[test]
+fn tables_of_several_rows_a_node_are_inherited_column_by_column() {
+    let mut bench = Bench::new(NODES);
+    bench.run("mkdef s1,s2 groups=sw");
+    bench.run(r"chdef -t group sw switch=a switchport=|\D+(\d+)|($1*2)|");
+    let shown = |bench: &mut Bench| bench.run("lsdef s2 -i switch,switchport");
+    assert_eq!(shown(&mut bench).trim_end(), "Object name: s2\n    switch=a\n    switchport=4");
+    assert_eq!(bench.run("lsdef -w switch==a -s").trim_end(), "s1  (node)\ns2  (node)");
+    bench.run("chdef s2 switch=b");
+    assert_eq!(shown(&mut bench).trim_end(), "Object name: s2\n    switch=b\n    switchport=4");
+}
+
+#[test]
+fn tables_that_name_the_node_otherwise_are_inherited() {
+    let mut bench = Bench::new(NODES);
+    bench.run("mkdef w1 groups=switches nodetype=switch");
+    bench.run("chdef -t group switches nodetype=switch snmpversion=3 switchtype=BNT");
+    assert_eq!(
+        bench.run("lsdef w1 -i snmpversion,switchtype").trim_end(),
+        "Object name: w1\n    snmpversion=3\n    switchtype=BNT"
+    );
+}
+
+#[test]
+fn a_mistyped_member_does_not_cost_a_group_the_others() {
+    let mut bench = Bench::new(NODES);
+    bench.run("mkdef -t group gg members=n1");
+    let text = bench.run("chdef -t group gg members=nosuch");
+    assert!(text.contains("Could not find a node named 'nosuch', skipping to the next node."), "{text}");
+    assert_eq!(bench.run("lsdef -t group gg -i members").trim_end(), "Object name: gg\n    members=n1");
+    bench.run("chdef -t group gg -w mgt==nosuch");
+    assert_eq!(bench.run("lsdef -t group gg -i members").trim_end(), "Object name: gg\n    members=n1");
+    let text = bench.run("chdef -t group gg -m members=nosuch");
+    assert!(text.contains("No value got for attribute 'members' for the 'gg' definition."), "{text}");
+    let text = bench.run("chdef -t group gg mgt=ipmi");
+    assert!(!text.contains("Error"), "{text}");
+    let text = bench.run("chdef -t group gg -m mgt=hmc");
+    assert!(text.contains("Error: [mn]: gg is not a member of 'hmc'."), "{text}");
+    assert_eq!(
+        bench.run("chdef -t group gg members=").trim_end(),
+        "1 object definitions have been created or modified."
+    );
+    assert_eq!(bench.run("lsdef -t group gg -i members").trim_end(), "Object name: gg\n    members=");
+}
+
+#[test]
+fn a_name_of_several_types_need_be_of_one() {
+    let mut bench = Bench::new(NODES);
+    let text = bench.run("mkdef -t node,group xx");
+    assert!(text.contains("no attributes were specified"), "{text}");
+    bench.run("mkdef xx groups=all");
+    assert_eq!(bench.run("rmdef -t node,group xx").trim_end(), "1 object definitions have been removed.");
+    let text = bench.run("rmdef -t node,group xx");
+    assert!(text.contains("Could not find an object named 'xx' of type 'node'."), "{text}");
+}

@@ -116,3 +116,11 @@ fn what_is_unknown_is_answered_with_what_is_near() {
         assert!(status == 1 && text.contains(words), "{text}");
     }
 }
+
+#[test]
+fn what_is_inherited_of_several_rows_names_its_group() {
+    let text = format!("{MORE}\nswitch compute/s1/|\\D+(\\d+)|($1)| vlan=7");
+    let (_, shown) = explained(&text, &args("node", "n17", "switch,switchport"), false);
+    assert!(shown.contains("switch=s1") && shown.contains("switchport=17"), "{shown}");
+    assert_eq!(shown.matches("group compute").count(), 2, "{shown}");
+}
