@@ -25,7 +25,8 @@ fn command() -> Command {
     with_folder(base("dumpxCATdb", "Write all tables into the files of a folder"))
         .override_usage(
             "dumpxCATdb -h\n       dumpxCATdb -v\n       \
-             dumpxCATdb [-a] [-V] [--full] <-p> [path to backup directory]",
+             dumpxCATdb [-a] [-V] <-p> [path to backup directory]\n       \
+             dumpxCATdb --full [-V] <-p> [path to backup directory]",
         )
         .arg(
             switch("full")

@@ -4,7 +4,7 @@ use clap::{ArgMatches, Command};
 use mn_core::command::{Asked, Gettab, Query};
 
 use super::intake::Intake;
-use super::table::{explained, selection};
+use super::table::explained;
 use super::{Applet, Parsed, Usage, base, operands, switch, texts};
 
 pub(super) const APPLET: Applet =
@@ -25,8 +25,12 @@ fn ask(matches: &ArgMatches, _: &mut Intake) -> Result<Parsed, Usage> {
     if columns.is_empty() {
         return Ok(explained("", command, 1));
     }
-    let keys = selection(keys)
-        .map_err(|word| Usage::new(format!("{word}: write KEY=VALUE to say which row is meant")))?;
+    // Without a value it is asked for all the same: the answer says whether there is such a key.
+    let pair = |word: &str| {
+        let (column, value) = word.split_once('=').unwrap_or((word, ""));
+        (column.to_owned(), value.to_owned())
+    };
+    let keys = keys.split(',').map(pair).collect();
     let columns = columns.iter().map(|word| {
         let (table, column) = word.split_once('.').unwrap_or((word, ""));
         (table.to_owned(), column.to_owned())

@@ -20,7 +20,8 @@ fn change_command() -> Command {
     changing("nodech", "Change columns of nodes")
         .override_usage(
             "nodech <noderange> table.column=value [...]\n       \
-             nodech {-d | --delete} <noderange> <table> [...]",
+             nodech {-d | --delete} <noderange> <table> [...]\n       nodech {-v | --version}\n       \
+             nodech [-? | -h | --help]",
         )
         .arg(switch("delete").short('d').help("Delete the nodes' rows in these tables"))
         .arg(operands("NODERANGE COLUMN=VALUE").help(
@@ -30,13 +31,19 @@ fn change_command() -> Command {
 
 fn add_command() -> Command {
     changing("nodeadd", "Add nodes, and write columns of them")
-        .override_usage("nodeadd <noderange> groups=<groupnames> [table.column=value] [...]")
+        .override_usage(
+            "nodeadd <noderange> groups=<groupnames> [table.column=value] [...]\n       \
+             nodeadd {-v | --version}\n       nodeadd [-? | -h | --help]",
+        )
         .arg(operands("NODERANGE COLUMN=VALUE").help("Which nodes, and what to write"))
 }
 
 fn group_command() -> Command {
     changing("nodegrpch", "Set columns of groups, and unset them for their members")
-        .override_usage("nodegrpch <group1,group2,...> [table.column=value] [...]")
+        .override_usage(
+            "nodegrpch <group1,group2,...> [table.column=value] [...]\n       \
+             nodegrpch {-v | --version}\n       nodegrpch [-? | -h | --help]",
+        )
         .arg(operands("GROUPS COLUMN=VALUE").help("Which groups, and what to write"))
 }
 

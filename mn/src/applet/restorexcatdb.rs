@@ -22,7 +22,8 @@ fn command() -> Command {
     with_folder(whole("restorexCATdb", "Restore all tables from the files of a folder"))
         .override_usage(
             "restorexCATdb -h\n       restorexCATdb -v\n       \
-             restorexCATdb [-a] [-V] [--full] <-p> [path to restore .csv files]",
+             restorexCATdb [-a] [-V] <-p> [path to restore .csv files]\n       \
+             restorexCATdb --full [-V] <-p> [path to restore .csv files]",
         )
         .arg(switch("full").help("Drover's own tables too, from a dump that was made with --full"))
         .arg(Arg::new("timestamp").short('t').long("timestamp").value_name("TIME").hide(true))

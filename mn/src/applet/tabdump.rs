@@ -18,6 +18,7 @@ fn command() -> Command {
         .override_usage(
             "tabdump [-d] [table]\n       tabdump      [table]\n       tabdump [-f <filename>]  [table]\n       \
              tabdump [-n <# of records>]  [auditlog | eventlog]\n       \
+             tabdump [-w attr==val [-w attr=~val] ...] [table]\n       \
              tabdump [-w attr==val [-w attr=~val] ...] [-f <filename>] [table]\n       \
              tabdump --own\n       tabdump [-?|-h|--help]\n       tabdump {-v|--version}",
         )

@@ -20,7 +20,9 @@ fn command() -> Command {
             "tabprune <tablename> [-V] -a\n       tabprune <tablename> [-V] -n <# of records>\n       \
              tabprune <tablename> [-V] -i <recid>\n       tabprune <tablename> [-V] -p <percent>\n       \
              tabprune <tablename> [-V] -d <# of days>\n       tabprune [-h|--help]\n       \
-             tabprune [-v|--version]",
+             tabprune [-v|--version]\n       \
+             tables supported:eventlog,auditlog,unless -a which supports all tables\n       \
+             -d option only supported for eventlog,auditlog",
         )
         .arg(switch("all").short('a').help("All rows, of any table"))
         .arg(number("number", 'n', "ROWS", "So many of the oldest"))

@@ -127,7 +127,8 @@ impl<'a> Reader<'a> {
                     return Err(match fault {
                         Fault::MissingOpening => CsvError::MissingOpening { line, at, text },
                         Fault::Unescaped => CsvError::Unescaped { line, at, text },
-                        Fault::Unmatched => CsvError::Unmatched { line, at, text },
+                        // xCAT has read on in search of the other quote by then.
+                        Fault::Unmatched => CsvError::Unmatched { line: number(self.line), at, text },
                     });
                 }
             }
@@ -161,7 +162,9 @@ impl<'a> Reader<'a> {
         loop {
             let rest = self.text.get(from..).unwrap_or_default();
             let Some(quote) = rest.find('"').map(|found| from + found) else {
-                self.next = self.text.len();
+                while self.next < self.text.len() {
+                    self.turn_line();
+                }
                 return Err(Fault::Unmatched);
             };
             while quote >= self.next {

@@ -51,7 +51,7 @@ fn what_is_wrong_is_said_in_xcats_words() {
     4 CSV missing opening " for record with " characters on line 0, character 0: a"b,c
     4 CSV unescaped " in record on line 1, character 0: "a"b,c
     4 CSV unescaped " in record on line 2, character 5: "ok","a
-    4 CSV unmatched " in record on line 5, character 4: "k","open
+    4 CSV unmatched " in record on line 8, character 4: "k","open
     "#);
     assert_snapshot!(tried(SITE, "#key,value\nk,v,w,u\nk,v,\n"), @"4 Too many fields on line 0: k,v,w,u | w,u");
     assert_snapshot!(

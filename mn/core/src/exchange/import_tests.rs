@@ -91,7 +91,7 @@ fn a_damaged_file_is_not_half_imported() {
     let files = [("nodelist.csv", "#node,groups\n\"n1\",\"all\"\n"), ("mac.csv", "#node,mac\n\"n1\",\"x\n")];
     let model = fixture::model("");
     insta::assert_snapshot!(said(&planned(&model, &args(Source::Xcat, &files))), @r#"
-    2> import: mac.csv: mac: CSV unmatched " in record on line 0, character 5: "n1","x
+    2> import: mac.csv: mac: CSV unmatched " in record on line 1, character 5: "n1","x
     2> import: a file is damaged
       try      mend it, or leave it out with --skip-refused
     2> import: nothing is changed

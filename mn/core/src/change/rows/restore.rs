@@ -42,9 +42,11 @@ pub(crate) fn database(model: &Model, args: &RestoreDb, context: &Context) -> Ou
     let mut restored = Vec::new();
     for file in &args.files {
         let name = file.table.as_str();
-        if is_skipped(args, name) || skipped.contains(&name) {
+        let is_log = is_skipped(args, name);
+        if is_log || skipped.contains(&name) {
             if args.verbose {
-                talk.info(format!("Skipping {name}\n"));
+                // xCAT names the file of a log, and the table of what the site leaves out.
+                talk.info(format!("Skipping {name}{}\n", if is_log { ".csv" } else { "" }));
             }
             continue;
         }

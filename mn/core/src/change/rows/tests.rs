@@ -114,7 +114,7 @@ fn what_cannot_be_restored_leaves_every_row() {
     ");
     assert_snapshot!(desk.restore("site", "#key,value\nc,3,4\nd,\"5\n", How::Replace), @r#"
     ! Error: [mn]: Too many fields on line 0: c,3,4 | 4
-    ! Error: [mn]: CSV unmatched " in record on line 1, character 2: d,"5
+    ! Error: [mn]: CSV unmatched " in record on line 2, character 2: d,"5
     = 4
     "#);
     assert_snapshot!(desk.restore("site", "#key,value\nc,3\nd,4\nc,5\n", How::Replace), @r#"
@@ -343,7 +343,7 @@ fn one_wrong_file_of_a_folder_restores_nothing() {
     let files =
         vec![given("site", "#key,value\na,b\n"), given("nodehm", "#node,mgt\nn1,\"x\n"), given("odd", "")];
     assert_snapshot!(restored(&mut desk, files), @r#"
-    ! Error: [mn]: nodehm.csv: CSV unmatched " in record on line 0, character 3: n1,"x
+    ! Error: [mn]: nodehm.csv: CSV unmatched " in record on line 1, character 3: n1,"x
     ! Warning: [mn]: odd.csv is left out: there is no table odd here
     ! Error: [mn]: Nothing is restored: all tables are restored or none.
     = 1
@@ -358,13 +358,13 @@ fn a_restore_skips_what_xcat_skips() {
     let files = ["auditlog", "hosts", "isnm_perf", "member", "nodehm"].map(|name| given(name, "#disable\n"));
     let command = RestoreDb { files: files.into(), verbose: true, ..RestoreDb::default() };
     assert_snapshot!(desk.run(&Command::RestoreDb(command)), @"
-    Skipping auditlog
+    Skipping auditlog.csv
 
     Skipping hosts
 
-    Skipping isnm_perf
+    Skipping isnm_perf.csv
 
-    Skipping member
+    Skipping member.csv
 
     Restoring nodehm.csv.
     Restore of Database Complete.

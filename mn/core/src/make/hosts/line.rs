@@ -41,13 +41,17 @@ pub(super) fn entry(
     let with_domain = format!("{node}.{domain}");
     let mut long = None;
     let (mut names, mut added) = (Vec::new(), Vec::new());
-    for other in others.split([',', ' ', '\t']).filter(|other| !other.is_empty()) {
+    let others = others.trim_matches([',', ' ', '\t']);
+    for other in others.split([',', ' ', '\t']) {
+        // Where a name went to another place its blank stays, as in xCAT's lines.
         if other == node || other == with_domain {
             long = Some(with_domain.clone());
+            names.push("");
         } else if other.contains('.') && long.is_none() {
             long = Some(other.to_owned());
+            names.push("");
         } else {
-            if style.add_domain && !other.contains('.') {
+            if style.add_domain && !other.contains('.') && !other.is_empty() {
                 added.push(format!("{other}.{domain}"));
             }
             names.push(other);
@@ -66,7 +70,7 @@ pub(super) fn entry(
              node name '{long}'."
         ));
     }
-    let others = added.iter().map(String::as_str).chain(names).collect::<Vec<_>>().join(" ");
+    let others = added.iter().rev().map(String::as_str).chain(names).collect::<Vec<_>>().join(" ");
     // xCAT's lines end in a blank where there are no other names. They stay as they are, so that
     // its file and ours are the same and nothing is rewritten for a blank.
     let text = match (style.long_first, style.others_first) {

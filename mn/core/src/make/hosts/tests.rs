@@ -60,7 +60,7 @@ fn every_node_has_a_line_in_xcats_form() {
     insta::assert_debug_snapshot!(file.lines().collect::<Vec<_>>(), @r#"
     [
         "127.0.0.1 localhost",
-        "10.0.0.1 n1 www.cluster.test login",
+        "10.0.0.1 n1 www.cluster.test login ",
         "10.0.0.201 n1-bmc n1-bmc.cluster.test ",
         "10.0.0.2 n2 n2.cluster.test ",
     ]
@@ -92,7 +92,7 @@ fn options_change_the_order_of_the_names() {
     assert_eq!(line(Makehosts { others_first: true, ..base() }), "10.0.0.1 login www n1.cluster.test n1");
     assert_eq!(
         line(Makehosts { add_domain: true, ..base() }),
-        "10.0.0.1 n1 n1.cluster.test login.cluster.test www.cluster.test login www"
+        "10.0.0.1 n1 n1.cluster.test www.cluster.test login.cluster.test login www"
     );
     let (file, _) = make(&format!("{SITE}\nsite FQDNfirst value=Yes"), &base(), &["n2"], "");
     assert_eq!(file, "10.0.0.2 n2.cluster.test n2 \n");
@@ -108,7 +108,7 @@ fn a_line_stays_in_its_place_and_foreign_ones_as_they_are() {
         "10.0.0.2 n2 n2.cluster.test ",
         "",
         "10.9.9.9\tn2.elsewhere.org",
-        "10.0.0.1 n1 www.cluster.test login",
+        "10.0.0.1 n1 www.cluster.test login ",
         "#10.0.0.2 n2",
         "last",
         "10.0.0.201 n1-bmc n1-bmc.cluster.test ",
