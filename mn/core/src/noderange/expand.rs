@@ -25,7 +25,7 @@ const READ: usize = 500;
 const MOST_WORDS: usize = MOST_NAMES / 5 * 6;
 
 /// How many bytes the words of one noderange may have together.
-const MOST_LETTERS: usize = 32 << 20;
+const MOST_LETTERS: usize = 24 << 20;
 
 /// No name is as long as this. A longer word is looked through once for each rule that it might be
 /// of, and costs as much as the words that it is as long as.

@@ -182,11 +182,12 @@ fn sides(word: &str) -> Option<(&str, &str)> {
         let mut parts = word.split(':');
         return parts.next().zip(parts.next());
     }
-    let dashes = word.bytes().filter(|b| *b == b'-').count();
+    let dashes = word.bytes().filter(|byte| *byte == b'-').count();
     if dashes % 2 == 0 || word.starts_with('-') {
         return None;
     }
-    let (middle, _) = word.match_indices('-').nth(dashes / 2)?;
+    let mut places = word.bytes().enumerate().filter(|(_, byte)| *byte == b'-');
+    let (middle, _) = places.nth(dashes / 2)?;
     word.get(..middle).zip(word.get(middle + 1..))
 }
 
