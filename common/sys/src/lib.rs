@@ -8,4 +8,4 @@ mod clock_state;
 mod memory;
 
 pub use clock_state::{ClockError, ClockState, Leap, clock_state};
-pub use memory::{give_back_memory, share_arenas};
+pub use memory::{give_back_memory, keep_large_apart, share_arenas};

@@ -139,7 +139,10 @@ pub fn check_config(path: &Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// When it cannot start, or a part of it failed.
 pub fn serve(dir: &Path, options: &ServeOptions) -> Result<(), ServeError> {
+    /// Below the pieces in which rows lie, of 64 KiB.
+    const LARGE: i32 = 48 << 10;
     sys::share_arenas();
+    sys::keep_large_apart(LARGE);
     let config = configure(dir, options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
