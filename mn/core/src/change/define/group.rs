@@ -122,10 +122,12 @@ impl<'a> Members<'a> {
         };
         // Somebody was meant and nobody is: a name that was mistyped is not to cost the group its members.
         let is_nobody = nodes.is_empty() && !matches!(&self.kind, Kind::Static(range) if range.is_empty());
-        if is_nobody && list == ListEdit::Remove {
+        let has_row = cell(draft.model(), schema::NODEGROUP, group, "grouptype").is_some();
+        // xCAT takes them from the column of the group's own row.
+        if is_nobody && list == ListEdit::Remove && !has_row {
             return Err(list::no_value("members", group));
         }
-        if self.is_new || cell(draft.model(), schema::NODEGROUP, group, "grouptype").is_some() {
+        if self.is_new || has_row {
             draft.set(schema::NODEGROUP, &key, "grouptype", "static");
             draft.set(schema::NODEGROUP, &key, "members", "static");
         }
