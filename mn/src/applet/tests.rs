@@ -38,6 +38,19 @@ fn definitions_of_clap_are_sound_and_their_names_are_the_applets() {
 }
 
 #[test]
+fn what_says_nothing_is_left_to_the_answer() {
+    // The last word is empty, as of a script's variable.
+    for line in ["lsdef n1 -i ", "lsdef n1 -i ,"] {
+        let Asked::Query(Query::Lsdef(args)) = asked(line) else { panic!() };
+        assert_eq!(args.attributes, None, "{line}");
+    }
+    let compressed = parse("lsdef -c -i ", "").unwrap_err();
+    assert!(compressed.contains("The flags '-c' and '-i' must be used together."), "{compressed}");
+    let Asked::Query(Query::Gettab(args)) = asked("gettab nosuch networks.net") else { panic!() };
+    assert_eq!(args.keys, [("nosuch".to_owned(), String::new())]);
+}
+
+#[test]
 fn every_command_that_takes_a_noderange_can_be_guarded() {
     for applet in APPLETS {
         let mut command = applet.definition();

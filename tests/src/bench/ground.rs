@@ -182,20 +182,7 @@ impl Ground {
     /// # Errors
     /// When it does not run, or does not come to rest.
     pub(super) fn rest(&self) -> Result<Duration> {
-        let mut rested = self.cpu()?;
-        let (mut last, mut quiet) = (rested, 0);
-        wait::until("the daemon to rest", LONGEST, || {
-            std::thread::sleep(LOOK);
-            let now = self.cpu().ok()?;
-            if now.saturating_sub(last) > IDLE {
-                (rested, quiet) = (now, 0);
-            } else {
-                quiet += 1;
-            }
-            last = now;
-            (quiet >= QUIET).then_some(())
-        })?;
-        Ok(rested)
+        steady("the daemon to rest", QUIET, || self.cpu(), |last, now| now.saturating_sub(*last) <= IDLE)
     }
 
     /// The memory that the daemon has in use once it rests, in KiB: then, and the most so far. What is
@@ -205,14 +192,8 @@ impl Ground {
     /// When it does not run, or does not come to rest.
     pub(super) fn memory(&self) -> Result<(u64, u64)> {
         self.rest()?;
-        let (mut last, mut quiet) = (self.memory_now()?, 0);
-        wait::until("the daemon's memory to rest", LONGEST, || {
-            std::thread::sleep(LOOK);
-            let now = self.memory_now().ok()?;
-            quiet = if now.0.abs_diff(last.0) < STEADY_KIB { quiet + 1 } else { 0 };
-            last = now;
-            (quiet >= STEADY).then_some(last)
-        })
+        let is_same = |last: &(u64, u64), now: &(u64, u64)| now.0.abs_diff(last.0) < STEADY_KIB;
+        steady("the daemon's memory to rest", STEADY, || self.memory_now(), is_same)
     }
 
     fn memory_now(&self) -> Result<(u64, u64)> {
@@ -240,6 +221,32 @@ impl Drop for Ground {
             let _ = child.wait();
         }
     }
+}
+
+/// Looks until so many looks one after the other found what the one before it found; gives what the
+/// first of these found.
+///
+/// # Errors
+/// When a look fails, or that never is.
+fn steady<T: Copy>(
+    what: &str,
+    looks: u32,
+    mut look: impl FnMut() -> Result<T>,
+    is_same: impl Fn(&T, &T) -> bool,
+) -> Result<T> {
+    let began = Instant::now();
+    let mut last = look()?;
+    let (mut first, mut same) = (last, 0);
+    while same < looks {
+        if began.elapsed() > LONGEST {
+            return Err(format!("waited {} s in vain for {what}", LONGEST.as_secs()).into());
+        }
+        std::thread::sleep(LOOK);
+        let now = look()?;
+        (first, same) = if is_same(&last, &now) { (first, same + 1) } else { (now, 0) };
+        last = now;
+    }
+    Ok(first)
 }
 
 fn done(command: &mut Command) -> Result<()> {

@@ -24,7 +24,8 @@ const READ: usize = 500;
 /// How many words the ranges of one noderange may be, those that spell others among them.
 const MOST_WORDS: usize = MOST_NAMES / 5 * 6;
 
-/// How many bytes the words of one noderange may have together.
+/// How many bytes the words of one noderange may have together: as many names as may be, each of 63
+/// letters, have two thirds of it.
 const MOST_LETTERS: usize = 24 << 20;
 
 /// No name is as long as this. A longer word is looked through once for each rule that it might be

@@ -105,6 +105,12 @@ fn read(text: &str, model: &Model, verify: bool) -> Result<Expansion, NoderangeE
     expand_known(text, model, Options { verify, ..Options::default() }, &files)
 }
 
+#[test]
+fn as_many_long_names_as_may_be_are_spelt() {
+    let text = format!("{}[000001-{MOST_NAMES}]", "n".repeat(57));
+    assert_eq!(read(&text, &fixture(), false).unwrap().nodes.len(), MOST_NAMES);
+}
+
 fn joined(nodes: &[NodeName]) -> String {
     nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(",")
 }

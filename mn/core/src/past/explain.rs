@@ -216,28 +216,24 @@ fn sources(model: &Model, kind: &'static ObjectType, name: &str, shown: &Shown<'
         return vec![made(if base == "members" { "the members' own lists of groups" } else { "built in" })];
     };
     if !object::is_cell(attribute) {
-        let cells = |of: &str| -> Vec<Source> {
-            let rows = object::rows(model, attribute, of);
-            let cells = rows.iter().filter_map(|(key, row)| {
-                Some(own(attribute.table, (*key).clone(), attribute.column, row.cell(attribute.column)?))
-            });
-            cells.collect()
-        };
-        // Of a table with several rows a node, the first group that says something is inherited from.
-        let of_group = |group: &str| {
-            let mut sources = cells(group);
-            for source in &mut sources {
-                source.from = format!("group {group}");
-                source.groups = template::is_template(&source.stored)
-                    .then(|| template::groups(&source.stored, name))
-                    .flatten();
-            }
-            (!sources.is_empty()).then_some(sources)
-        };
-        let own = Some(cells(name)).filter(|cells| !cells.is_empty());
+        // Of a table with several rows a node, the model says whose rows count.
         let inherits = kind.name == "node" && attribute.table.table().is_inherited();
-        let groups = inherits.then(|| model.groups_of(name)).into_iter().flatten();
-        return own.or_else(|| groups.into_iter().find_map(of_group)).unwrap_or_else(|| vec![made_of(base)]);
+        let records = inherits.then(|| model.records(attribute.table, name, &[attribute.column]));
+        let origin = records.iter().flatten().find_map(|record| record.sourced(0)?.origins.first().copied());
+        let group = match origin {
+            Some(Origin::Group(group)) => Some(group),
+            _ => None,
+        };
+        let rows = object::rows(model, attribute, group.unwrap_or(name));
+        let cells = rows.iter().filter_map(|(key, row)| {
+            let cell = own(attribute.table, (*key).clone(), attribute.column, row.cell(attribute.column)?);
+            let Some(group) = group else { return Some(cell) };
+            let groups =
+                template::is_template(&cell.stored).then(|| template::groups(&cell.stored, name)).flatten();
+            Some(Source { from: format!("group {group}"), groups, ..cell })
+        });
+        let cells: Vec<Source> = cells.collect();
+        return if cells.is_empty() { vec![made_of(base)] } else { cells };
     }
     let Some(found) = model.cell_source(attribute.table, name, attribute.column) else { return Vec::new() };
     let cells = found.origins.iter().map(|origin| {
